@@ -1,0 +1,77 @@
+"""LoRA: low-rank updates beside the frozen weights (Hu et al. 2021, arXiv 2106.09685)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from afina.errors import RecipeError
+from afina.types import Head, Method
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Lora(Method):
+    """Low-rank updates beside frozen weights: few numbers to train, small to keep, mergeable."""
+
+    name: Literal["lora"] = "lora"
+    rank: int = Field(16, ge=1, le=1024)
+    """Rank r of each update; more can learn more and costs a little more."""
+    alpha: float | None = Field(None, gt=0)
+    """Scale of the update: it is multiplied by alpha / rank. Left out: 2 × rank."""
+    dropout: float = Field(0.0, ge=0.0, lt=1.0)
+    """Share of the inputs of each update dropped while training."""
+    targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
+    """Which linear layers get an update: all but the output head, or those whose names end so."""
+    dora: bool = False
+    """Learn magnitude and direction apart (DoRA, Liu et al. 2024, arXiv 2402.09353)."""
+    rslora: bool = False
+    """Scale by alpha / √rank, steadier at high ranks (Kalajdzievski 2023, arXiv 2312.03732)."""
+
+    adapter: ClassVar[bool] = True
+
+    def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
+        from peft import LoraConfig, get_peft_model
+
+        names = linear_names(module)
+        if isinstance(self.targets, tuple):
+            unmatched = [t for t in self.targets if not any(_ends(n, t) for n in names)]
+            if unmatched:
+                leaves = sorted({n.rsplit(".", 1)[-1] for n in names})
+                raise RecipeError(
+                    f"no linear layer is named {', '.join(unmatched)}",
+                    where="method.targets",
+                    do="linear layers of this base: " + ", ".join(leaves[:20]),
+                )
+        config = LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha if self.alpha is not None else 2 * self.rank,  # type: ignore[arg-type]
+            lora_dropout=self.dropout,
+            target_modules=self.targets if isinstance(self.targets, str) else list(self.targets),
+            use_dora=self.dora,
+            use_rslora=self.rslora,
+            task_type="CAUSAL_LM" if head == "tokens" else "FEATURE_EXTRACTION",
+        )
+        wrapped: Any = get_peft_model(module, config, autocast_adapter_dtype=False)  # type: ignore[arg-type]
+        return wrapped  # type: ignore[no-any-return]
+
+    def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
+        if parameters <= 500e6:
+            return 1e-3, "LoRA on a base up to 500 M parameters"
+        if parameters <= 3e9:
+            return 5e-4, "LoRA on a base up to 3,000 M parameters"
+        return 2e-4, "LoRA on a base above 3,000 M parameters"
+
+
+def linear_names(module: torch.nn.Module) -> list[str]:
+    """Names of the linear layers, the output head left out."""
+    from torch.nn import Linear
+
+    output = getattr(module, "get_output_embeddings", lambda: None)()
+    return [n for n, m in module.named_modules() if isinstance(m, Linear) and m is not output]
+
+
+def _ends(name: str, target: str) -> bool:
+    return name == target or name.endswith("." + target)

@@ -1,0 +1,110 @@
+"""Partial fine-tuning: the embeddings and the lower layers stay as they are."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, field_validator
+
+from afina.errors import RecipeError
+from afina.methods.rates import base_learning_rate
+from afina.types import Head, Method
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Partial(Method):
+    """The upper layers move; embeddings and lower layers stay frozen, bit for bit."""
+
+    name: Literal["partial"] = "partial"
+    train_layers: int | None = Field(None, ge=0)
+    """How many of the uppermost layers move; left out: the upper quarter, at least one."""
+    freeze_embeddings: bool = True
+    """Whether the embeddings stay frozen."""
+    freeze: tuple[str, ...] = ()
+    """Patterns (regular expressions, searched in the parameter's name) that stay frozen besides."""
+    train: tuple[str, ...] = ()
+    """Patterns that move all the same; they win over everything above."""
+
+    @field_validator("freeze", "train")
+    @classmethod
+    def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        return patterns
+
+    def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
+        prefix, depth = block_list(module)
+        count = max(1, depth // 4) if self.train_layers is None else self.train_layers
+        if count > depth:
+            raise RecipeError(
+                f"{count} layers to train, and the base has {depth}",
+                where="method.train_layers",
+                do=f"take at most {depth}",
+            )
+        first = depth - count
+        embeddings = {id(p) for p in _embedding_parameters(module)}
+        for name, parameter in module.named_parameters():
+            layer = _layer_index(name, prefix)
+            moves = layer >= first if layer is not None else not _below(module, name, prefix)
+            if id(parameter) in embeddings:
+                moves = not self.freeze_embeddings
+            if any(re.search(pattern, name) for pattern in self.freeze):
+                moves = False
+            if any(re.search(pattern, name) for pattern in self.train):
+                moves = True
+            parameter.requires_grad_(moves and parameter.is_floating_point())
+        if head == "tokens" and not any(p.requires_grad for p in module.parameters()):
+            raise RecipeError(
+                "nothing is left to train",
+                where="method",
+                do="raise method.train_layers, or name parameters in method.train",
+            )
+        return module
+
+    def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
+        return base_learning_rate(parameters)
+
+
+def block_list(module: torch.nn.Module) -> tuple[str, int]:
+    """Name and length of the longest list of equal blocks: the layers of the model."""
+    from torch.nn import ModuleList
+
+    best, depth = "", 0
+    for name, child in module.named_modules():
+        if isinstance(child, ModuleList) and len(child) > depth:
+            best, depth = name, len(child)
+    if not depth:
+        raise RecipeError(
+            "this base has no list of layers, so none can be frozen by count",
+            where="method",
+            do="name parameters in method.freeze and method.train, or take another method",
+        )
+    return best, depth
+
+
+def _layer_index(name: str, prefix: str) -> int | None:
+    if not name.startswith(prefix + "."):
+        return None
+    index = name[len(prefix) + 1 :].split(".", 1)[0]
+    return int(index) if index.isdigit() else None
+
+
+def _below(module: torch.nn.Module, name: str, prefix: str) -> bool:
+    """Whether a parameter outside the layers stands before them (it is frozen with them)."""
+    order = [n for n, _ in module.named_parameters()]
+    first_layer = next(i for i, n in enumerate(order) if n.startswith(prefix + "."))
+    return order.index(name) < first_layer
+
+
+def _embedding_parameters(module: torch.nn.Module) -> list[torch.nn.Parameter]:
+    from torch.nn import Embedding
+
+    return [
+        p for child in module.modules() if isinstance(child, Embedding) for p in child.parameters()
+    ]

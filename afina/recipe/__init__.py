@@ -1,0 +1,20 @@
+"""What the user asks for, once: every knob of the system. Imports no torch."""
+
+from afina.recipe.knobs import Columns, Data, Evaluate, Goal, Recipe, Serve, Split, Train
+from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
+
+__all__ = [
+    "Columns",
+    "Data",
+    "Evaluate",
+    "Goal",
+    "Recipe",
+    "Serve",
+    "Split",
+    "Train",
+    "dump_recipe",
+    "explain",
+    "json_schema",
+    "load_recipe",
+    "parse_recipe",
+]

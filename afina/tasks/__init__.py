@@ -1,0 +1,14 @@
+"""What can be learned. A new task is one file here, one line in ``TASKS`` and one test row."""
+
+from __future__ import annotations
+
+from afina.tasks.classify import Classify
+from afina.tasks.generate import Generate
+from afina.types import Task
+
+TASKS: tuple[type[Task], ...] = (
+    Classify,
+    Generate,
+)
+
+__all__ = ["TASKS", "Classify", "Generate"]

@@ -1,0 +1,108 @@
+"""Generation: answer a conversation with text, or with JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, cast
+
+from pydantic import Field
+
+from afina.errors import DataError
+from afina.types import (
+    IGNORED,
+    Answer,
+    ChatExample,
+    Encoded,
+    Example,
+    Head,
+    Input,
+    Message,
+    Renderer,
+    Task,
+)
+
+
+class Generate(Task):
+    """Answer an instruction or a conversation with text, or with JSON."""
+
+    name: Literal["generate"] = "generate"
+    answer: Literal["text", "json"] | None = None
+    """The form of the answer; ``json`` when every answer in the data is a JSON object or array."""
+    system: str | None = None
+    """System message put before every conversation that has none, in training and in serving."""
+    loss_on: Literal["answers", "last_answer"] = "answers"
+    """Which assistant turns are learned: all with weight, or only the last."""
+    max_new_tokens: int | None = Field(None, ge=1, le=131_072)
+    """Longest answer in tokens; left out: twice the longest answer of the training data."""
+
+    accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample,)
+    head: ClassVar[Head] = "tokens"
+
+    def resolve(self, examples: Sequence[Example]) -> Generate:
+        form = self.answer
+        if form is None:
+            form = "json" if examples and all(_is_json(self.gold(e).text) for e in examples) else "text"
+        elif form == "json":
+            for example in examples:
+                if not _is_json(self.gold(example).text):
+                    raise DataError(
+                        "the answer is not a JSON object or array",
+                        where=example.where,
+                        do="mend the row, or set task.answer to text",
+                    )
+        return self.model_copy(update={"answer": form})
+
+    def conversation(self, example: Example) -> tuple[Message, ...]:
+        """The messages as they are trained: with the system message and the wished loss."""
+        messages = self._with_system(cast(ChatExample, example).messages)
+        if self.loss_on == "answers":
+            return messages
+        last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=-1)
+        return tuple(
+            Message(m.role, m.content, 0, m.name, m.tool_calls, m.tool_call_id)
+            if m.role == "assistant" and i != last
+            else m
+            for i, m in enumerate(messages)
+        )
+
+    def question(self, example: Example) -> Input:
+        row = cast(ChatExample, example)
+        return self.ask(Input(row.messages[:-1], row.tools))
+
+    def ask(self, given: Input) -> Input:
+        """An input as the model expects it: with the task's system message if it has none."""
+        return Input(self._with_system(given.messages), given.tools)
+
+    def gold(self, example: Example) -> Answer:
+        return Answer(text=cast(ChatExample, example).messages[-1].content)
+
+    def encode(self, example: Example, renderer: Renderer) -> Encoded:
+        row = cast(ChatExample, example)
+        rendered = renderer.conversation(self.conversation(row), row.tools)
+        targets = tuple(
+            i if counts else IGNORED
+            for i, counts in zip(rendered.ids, rendered.in_loss, strict=True)
+        )
+        return Encoded(row.id, rendered.ids, targets)
+
+    def scorers(self) -> tuple[str, ...]:
+        if self.answer == "json":
+            return ("exact_match", "json_valid", "field_f1", "chrf", "perplexity")
+        return ("chrf", "rouge_l", "exact_match", "perplexity")
+
+    def baselines(self) -> tuple[str, ...]:
+        return ("nearest", "zero_shot", "few_shot")
+
+    def _with_system(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+        if self.system and (not messages or messages[0].role != "system"):
+            return (Message("system", self.system), *messages)
+        return messages
+
+
+def _is_json(text: str) -> bool:
+    import json
+
+    try:
+        return isinstance(json.loads(text), dict | list)
+    except (ValueError, RecursionError):
+        return False

@@ -1,0 +1,317 @@
+"""The nouns that every room shares. Knows nothing of files, YAML, HTTP, tokens or metrics.
+
+Imports no torch: a task, an objective or a method that needs it imports it inside its functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    import torch
+
+Role = Literal["system", "user", "assistant", "tool"]
+Head = Literal["labels", "tokens"]
+IGNORED = -100
+"""Target of a token that is not in the loss (the convention of PyTorch's cross-entropy)."""
+
+
+class Knobs(BaseModel):
+    """Frozen settings. An unknown key is an error; a sentence under a knob is its documentation."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+# ---------------------------------------------------------------------------- examples
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation. ``weight`` 0 keeps an assistant turn out of the loss."""
+
+    role: Role
+    content: str
+    weight: int = 1
+    name: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One row. ``id`` is stable under reordering of the file; ``where`` says file and row."""
+
+    id: str
+    where: str
+    group: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledExample(Example):
+    """A text and its label, or its labels (none is allowed when several are)."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatExample(Example):
+    """A conversation whose assistant turns are the answers to learn.
+
+    Prompt/completion, Alpaca and ShareGPT rows arrive here too. The gold answer is the last turn.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceExample(Example):
+    """A prompt with a better and a worse answer."""
+
+    prompt: tuple[Message, ...]
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextExample(Example):
+    """Raw text without an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a Predictor may see of an example: everything but the answer."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text to classify, or the last thing the user said."""
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.content
+        return self.messages[-1].content if self.messages else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a Predictor says. ``labels`` for classification, ``text`` always.
+
+    ``probabilities`` maps a label to its probability where the predictor knows it. Token counts
+    are those of this predictor's own prompt and answer (0 where it has no tokens).
+    """
+
+    text: str
+    labels: tuple[str, ...] = ()
+    probabilities: Mapping[str, float] | None = None
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    finish: Literal["stop", "length", ""] = ""
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Anything that turns inputs into answers: a majority class, a prompted base, a tuned model."""
+
+    @property
+    def name(self) -> str: ...
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        """One answer for each input, in order."""
+        ...
+
+
+@runtime_checkable
+class Likelihood(Protocol):
+    """A Predictor that can also say how probable the gold answers are (for perplexity)."""
+
+    def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
+        """For each example: the sum over its answer tokens in nats, and their number."""
+        ...
+
+
+# ---------------------------------------------------------------------------- tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Token ids of a conversation and, for each, whether the loss counts it."""
+
+    ids: tuple[int, ...]
+    in_loss: tuple[bool, ...]
+
+
+class Renderer(Protocol):
+    """The one place where a conversation becomes tokens; the room ``models`` has the only one."""
+
+    def conversation(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Rendered:
+        """The whole conversation; in the loss: assistant turns with weight, up to their end token."""
+        ...
+
+    def prompt(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
+        """Everything up to where the assistant begins to speak."""
+        ...
+
+    def text(self, text: str) -> tuple[int, ...]:
+        """A bare text with the tokenizer's own special tokens (for encoders)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """An example as numbers. ``targets``: one id a token (IGNORED outside the loss) for the head
+    ``tokens``; one number a label (1.0 or 0.0) for the head ``labels``. ``row`` is the example's id.
+    """
+
+    row: str
+    ids: tuple[int, ...]
+    targets: tuple[int, ...] | tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one forward pass, padded on the right.
+
+    ``ids`` int64 [B, T]; ``lengths`` int64 [B]; ``targets`` int64 [B, T] (tokens) or float32 [B, C]
+    (labels). ``rows`` are the examples' ids, to name them when a loss is not finite. ``one_of``:
+    exactly one label is right in each row (softmax), else each stands alone (sigmoid).
+    """
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+    targets: torch.Tensor
+    rows: tuple[str, ...] = ()
+    one_of: bool = True
+
+
+class Network(Protocol):
+    """A model as the objectives see it: no template, no files, no padding rules."""
+
+    def token_logprobs(self, batch: Batch) -> torch.Tensor:
+        """Log-probability [N] of each target in the loss, row by row; float32, differentiable.
+
+        The target at position t is predicted from the tokens before t; the first token of a row
+        has no prediction and is never in the loss.
+        """
+        ...
+
+    def label_scores(self, batch: Batch) -> torch.Tensor:
+        """Scores (logits) [B, C], float32, differentiable."""
+        ...
+
+
+# ---------------------------------------------------------------------------- what is chosen
+
+
+class Task(Knobs):
+    """What is learned: the examples it needs, the head, how an answer is decoded and scored."""
+
+    name: str
+    accepts: ClassVar[tuple[type[Example], ...]]
+    head: ClassVar[Head]
+
+    def resolve(self, examples: Sequence[Example]) -> Task:
+        """The same task with everything filled in that the examples decide (labels and so on).
+
+        Raises DataError if the examples cannot serve this task.
+        """
+        raise NotImplementedError
+
+    def question(self, example: Example) -> Input:
+        """What a Predictor may see."""
+        raise NotImplementedError
+
+    def gold(self, example: Example) -> Answer:
+        """The right answer, in the form in which a Predictor gives its own."""
+        raise NotImplementedError
+
+    def encode(self, example: Example, renderer: Renderer) -> Encoded:
+        """The example as token ids and targets."""
+        raise NotImplementedError
+
+    def stratum(self, example: Example) -> str | None:
+        """What a stratified split keeps in proportion; None where there is nothing."""
+        return None
+
+    def scorers(self) -> tuple[str, ...]:
+        """Names of the scorers; the first is judged when no goal is stated."""
+        raise NotImplementedError
+
+    def baselines(self) -> tuple[str, ...]:
+        """Names of the baselines that a run measures when the recipe does not say."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A sum over a batch and the weight it is divided by (tokens in the loss, or rows)."""
+
+    total: torch.Tensor
+    weight: float
+
+
+class Objective(Knobs):
+    """Which loss is minimised."""
+
+    name: str
+    needs: ClassVar[tuple[type[Example], ...]]
+
+    def weight(self, batch: Batch, head: Head) -> float:
+        """What this batch counts for, known before the forward pass (exact accumulation)."""
+        raise NotImplementedError
+
+    def loss(self, network: Network, batch: Batch, head: Head) -> Loss:
+        """The loss of a batch, as a sum; the loop divides by the weight of the whole step."""
+        raise NotImplementedError
+
+
+class Method(Knobs):
+    """Which weights may move."""
+
+    name: str
+    adapter: ClassVar[bool] = False
+    """True if only an adapter is saved, in PEFT's format, beside the untouched base."""
+    four_bit: ClassVar[bool] = False
+    """True if the base is loaded in 4-bit NF4."""
+
+    def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
+        """Mark what trains (``requires_grad``), wrapping the module where the method adds weights.
+
+        ``module`` is the Transformers model. Returns it, or the PeftModel around it. New weights
+        are drawn from torch's global generator, which the caller has seeded.
+        """
+        raise NotImplementedError
+
+    def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
+        """A good default for a base of that many parameters, and the reason."""
+        raise NotImplementedError
+
+
+# ---------------------------------------------------------------------------- a derived value
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """One figure of the plan: the knob, its value, why, and whether the user chose it."""
+
+    key: str
+    value: Any
+    reason: str
+    chosen: bool = False
+    unit: str = ""
