@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import ClassVar, Literal, cast
 
@@ -85,6 +86,14 @@ class Generate(Task):
         )
         return Encoded(row.id, rendered.ids, targets)
 
+    def stratum(self, example: Example) -> str | None:
+        """For JSON answers: the value of the first field, if it is a word (an intent, a type)."""
+        if self.answer != "json":
+            return None
+        value = json.loads(self.gold(example).text)
+        first = next(iter(value.values()), None) if isinstance(value, dict) else None
+        return first if isinstance(first, str) else None
+
     def scorers(self) -> tuple[str, ...]:
         if self.answer == "json":
             return ("exact_match", "json_valid", "field_f1", "chrf", "perplexity")
@@ -100,8 +109,6 @@ class Generate(Task):
 
 
 def _is_json(text: str) -> bool:
-    import json
-
     try:
         return isinstance(json.loads(text), dict | list)
     except (ValueError, RecursionError):
