@@ -1,0 +1,176 @@
+"""A base in memory: the network for a task, with its renderer, before or after tuning.
+
+Only safetensors are read and no code of the model's folder is run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from afina.errors import ModelError
+from afina.models.network import LabelNetwork, TokenNetwork
+from afina.models.render import ChatRenderer
+from afina.models.sources import Base
+from afina.tasks import Classify
+from afina.types import Head, Method, Task
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass
+class Model:
+    """A network ready to run: what it was made from and how its conversations are rendered."""
+
+    base: Base
+    task: Task
+    method: Method | None
+    network: TokenNetwork | LabelNetwork
+    renderer: ChatRenderer
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def head(self) -> Head:
+        return self.task.head
+
+    def trained(self) -> dict[str, nn.Parameter]:
+        """The parameters that move, by name."""
+        return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
+
+    def count(self) -> tuple[int, int]:
+        """(trained, all) parameters; a weight used twice counts once, 4-bit weights unpacked."""
+        trained = sum(p.numel() for p in self.trained().values())
+        total = 0
+        for parameter in self.network.parameters():
+            state = getattr(parameter, "quant_state", None)
+            total += int(torch.Size(state.shape).numel()) if state else parameter.numel()
+        return trained, total
+
+
+def load_renderer(base: Base) -> ChatRenderer:
+    """The renderer of a base, without its weights."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(base.folder, trust_remote_code=False)
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(
+            "the tokenizer has no tokenizer.json",
+            where=str(base.folder),
+            do="convert it once with Transformers: AutoTokenizer.from_pretrained(…).save_pretrained(…)",
+        )
+    return ChatRenderer(tokenizer)
+
+
+def load(
+    base: Base,
+    task: Task,
+    method: Method | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: str = "cpu",
+    seed: int = 0,
+    renderer: ChatRenderer | None = None,
+) -> Model:
+    """The network of a resolved task over a base, with the method applied (None: nothing moves).
+
+    New weights (head, adapter) come from ``seed``. Weights that will move are loaded in float32,
+    frozen ones in ``dtype``; ``Model`` records ``dtype`` as the one to compute in. Raises ModelError
+    if the base cannot serve the task.
+    """
+    _check_kind(base, task)
+    renderer = renderer or load_renderer(base)
+    stored = torch.float32 if method is not None and not method.adapter else dtype
+    module = _load_module(base, task, method, stored, dtype, device)
+    torch.manual_seed(seed)
+    if method is None:
+        module.requires_grad_(False)
+    else:
+        module = method.apply(module, task.head)
+    network: TokenNetwork | LabelNetwork
+    if isinstance(task, Classify):
+        network = LabelNetwork(module, pooling_of(base, task), len(task.known_labels))
+        network.head.requires_grad_(method is not None)
+    else:
+        network = TokenNetwork(module)
+    network.to(device).eval()
+    return Model(base, task, method, network, renderer, dtype, torch.device(device))
+
+
+def pooling_of(base: Base, task: Task) -> str:
+    """How a body's states become one vector a text for this task."""
+    wished = task.pooling if isinstance(task, Classify) else "auto"
+    if wished != "auto":
+        return wished
+    return base.pooling or ("first" if base.kind == "encoder" else "last")
+
+
+def _check_kind(base: Base, task: Task) -> None:
+    if not base.tunable:
+        raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
+    if task.head == "tokens" and base.kind != "decoder":
+        raise ModelError(
+            f"{base.architecture} is an encoder: it writes no text",
+            where=f"base: {base.name}",
+            do="take a decoder (afina models list), or task: classify",
+        )
+
+
+def _load_module(
+    base: Base,
+    task: Task,
+    method: Method | None,
+    stored: torch.dtype,
+    compute: torch.dtype,
+    device: str,
+) -> nn.Module:
+    from transformers import AutoModel, AutoModelForCausalLM
+
+    options: dict[str, Any] = {
+        "dtype": stored,
+        "trust_remote_code": False,
+        "use_safetensors": True,
+        "local_files_only": True,
+    }
+    if method is not None and method.four_bit:
+        options |= _four_bit(method, compute, device)
+    kind: Any = AutoModelForCausalLM if task.head == "tokens" else AutoModel
+    if task.head == "labels" and pooling_of(base, task) != "first" and _has_pooler(base):
+        options["add_pooling_layer"] = False
+    try:
+        module: nn.Module = kind.from_pretrained(base.folder, attn_implementation="sdpa", **options)
+    except ValueError as error:
+        if "scaled_dot_product_attention" not in str(error):
+            raise
+        module = kind.from_pretrained(base.folder, **options)
+    for text_part in (getattr(module, "config", None),):
+        if text_part is not None:
+            text_part.use_cache = False
+    return module
+
+
+def _has_pooler(base: Base) -> bool:
+    return base.model_type in {"bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet"}
+
+
+def _four_bit(method: Method, compute: torch.dtype, device: str) -> dict[str, Any]:
+    try:
+        import bitsandbytes  # noqa: F401
+    except ImportError:
+        raise ModelError(
+            "4-bit weights need the package bitsandbytes",
+            where="method",
+            do="pip install 'afina[qlora]', or take method: lora",
+        ) from None
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=bool(getattr(method, "double_quantise", True)),
+        bnb_4bit_compute_dtype=compute,
+    )
+    return {"quantization_config": config, "device_map": {"": device}}

@@ -1,0 +1,155 @@
+"""A loaded model as the objectives see it: token log-probabilities, or scores of labels.
+
+Rows are padded on the right. A causal model never looks ahead, so padding cannot reach a real token
+and no mask is needed; a bidirectional one gets a mask as soon as two lengths differ.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from afina.types import IGNORED, Batch
+
+HEAD_CHUNK = 512
+"""Positions of the output head worked at once; bounds the logits to 512 × vocabulary."""
+
+
+class TokenNetwork(nn.Module):
+    """A causal language model. ``module``: the Transformers model, or the PeftModel around it."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    @property
+    def core(self) -> Any:
+        """The Transformers model itself."""
+        return getattr(self.module, "get_base_model", lambda: self.module)()
+
+    def hidden(self, ids: torch.Tensor) -> torch.Tensor:
+        """Last hidden states [B, T, D] of right-padded ids [B, T]."""
+        out: torch.Tensor = self.core.base_model(input_ids=ids, use_cache=False).last_hidden_state
+        return out
+
+    def token_logprobs(self, batch: Batch) -> torch.Tensor:
+        """Log-probability [N] of each target in the loss, float32 (see ``types.Network``)."""
+        wanted = batch.targets[:, 1:]
+        counted = wanted != IGNORED
+        targets = wanted[counted]
+        if not _plain_head(self.core.config):
+            logits = self.core(input_ids=batch.ids, use_cache=False).logits
+            return _logprobs(logits[:, :-1][counted], targets)
+        states = self.hidden(batch.ids)[:, :-1][counted]
+        head = self.core.get_output_embeddings()
+        if head.weight.requires_grad or not torch.is_grad_enabled():
+            parts = zip(states.split(HEAD_CHUNK), targets.split(HEAD_CHUNK), strict=True)
+            return torch.cat([_logprobs(head(s), t) for s, t in parts] or [states.new_zeros(0).float()])
+        result: torch.Tensor = FrozenHeadLogprobs.apply(states, targets, head.weight, head.bias)
+        return result
+
+    def label_scores(self, batch: Batch) -> torch.Tensor:
+        raise TypeError("a language model has no label head")
+
+
+class LabelNetwork(nn.Module):
+    """A body with a linear head over one vector a text.
+
+    ``pooling``: ``first`` (through the body's own pooler where it has one, as BERT's classifiers
+    do), ``mean`` over the real tokens, ``last`` real token (as GPT's classifiers do). The head is
+    float32 whatever the body's precision.
+    """
+
+    def __init__(self, module: nn.Module, pooling: str, labels: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.module = module
+        self.pooling = pooling
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(int(self.core.config.hidden_size), labels)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def core(self) -> Any:
+        """The Transformers model itself."""
+        return getattr(self.module, "get_base_model", lambda: self.module)()
+
+    def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """One float32 vector [B, D] a row."""
+        return pool(self.core, ids, lengths, self.pooling)
+
+    def label_scores(self, batch: Batch) -> torch.Tensor:
+        """Scores [B, C], float32."""
+        scores: torch.Tensor = self.head(self.dropout(self.pooled(batch.ids, batch.lengths)))
+        return scores
+
+    def token_logprobs(self, batch: Batch) -> torch.Tensor:
+        raise TypeError("a classifier has no output tokens")
+
+
+def pool(core: Any, ids: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Float32 vectors [B, D]: the body's states brought to one vector a row."""
+    width = ids.shape[1]
+    inside = torch.arange(width, device=ids.device)[None, :] < lengths[:, None]
+    mask = None if bool((lengths == width).all()) else inside.long()
+    out = core(input_ids=ids, attention_mask=mask)
+    if pooling == "first":
+        through_pooler = getattr(out, "pooler_output", None)
+        return (through_pooler if through_pooler is not None else out[0][:, 0]).float()
+    states: torch.Tensor = out[0]
+    if pooling == "last":
+        return states[torch.arange(len(ids), device=ids.device), lengths - 1].float()
+    kept = states.float() * inside[:, :, None]
+    return kept.sum(dim=1) / lengths[:, None].float()
+
+
+class FrozenHeadLogprobs(torch.autograd.Function):
+    """Log-probabilities through a frozen head, with the gradient formed in the forward pass.
+
+    For one token, d log p(y) / d state = W[y] − Σ_v p(v) W[v]: a vector that later only needs the
+    factor of that token. So the logits are computed once (no recomputation, none kept), and no
+    gradient of the head is formed. Same idea as Liger-Kernel's fused linear cross-entropy (Hsu et
+    al. 2024, arXiv 2410.10989), here for log-probabilities so that every objective can use it.
+    """
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        states: torch.Tensor,
+        targets: torch.Tensor,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None,
+    ) -> torch.Tensor:
+        """states [N, D], targets [N], weight [V, D], bias [V] or None → [N] float32."""
+        logprobs = torch.empty(len(states), dtype=torch.float32, device=states.device)
+        slopes = torch.empty_like(states)
+        for start in range(0, len(states), HEAD_CHUNK):
+            rows = slice(start, start + HEAD_CHUNK)
+            wanted = targets[rows, None]
+            logits = nn.functional.linear(states[rows], weight, bias).float()
+            total = torch.logsumexp(logits, dim=1, keepdim=True)
+            logprobs[rows] = (logits.gather(1, wanted) - total).squeeze(1)
+            logits.sub_(total).exp_().neg_()
+            logits.scatter_add_(1, wanted, torch.ones_like(wanted, dtype=logits.dtype))
+            torch.mm(logits.to(weight.dtype), weight, out=slopes[rows])
+        ctx.save_for_backward(slopes)
+        return logprobs
+
+    @staticmethod
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # type: ignore[override]
+        (slopes,) = ctx.saved_tensors
+        return slopes * upstream[:, None].to(slopes.dtype), None, None, None
+
+
+def _logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    return -nn.functional.cross_entropy(logits.float(), targets, reduction="none")
+
+
+def _plain_head(config: Any) -> bool:
+    """Whether logits are just head(states): some families cap or scale them."""
+    return not any(
+        getattr(config, name, None)
+        for name in ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+    )

@@ -1,0 +1,225 @@
+"""How a conversation becomes tokens: the only place, for training, evaluation and serving alike.
+
+Each assistant turn is found by rendering the conversation up to it with the generation prompt, and
+once more with the turn: what was added is the answer. Prompt and answer are tokenised apart, so the
+prompt that was trained is, token by token, the prompt that is served.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from afina.errors import DataError, ModelError
+from afina.types import Message, Rendered
+
+# Private-use characters that stand for a control token's text inside a message.
+_MARK_FIRST, _MARK_LAST = 0xF0000, 0xF0FFF
+
+
+class ChatRenderer:
+    """Renders conversations with the template of a tokenizer, or plainly where there is none.
+
+    Plainly means: the contents of the messages, one a line, and the answer closed by the end token.
+    Control tokens written inside a message are encoded as the text they are, never as control.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.has_template = bool(getattr(tokenizer, "chat_template", None))
+        self._backend = tokenizer.backend_tokenizer
+        self._literal = copy.deepcopy(self._backend)
+        self._literal.encode_special_tokens = True
+        controls = {t.content for t in tokenizer.added_tokens_decoder.values() if t.special}
+        self._controls = sorted(controls | set(tokenizer.all_special_tokens), key=len, reverse=True)
+        self._control_pattern = re.compile("|".join(map(re.escape, self._controls)) or r"(?!)")
+        self._mark_pattern = re.compile(f"[{chr(_MARK_FIRST)}-{chr(_MARK_LAST)}]")
+        self.stop_ids = self._find_stop_ids()
+
+    # ------------------------------------------------------------------ what others call
+
+    def conversation(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> Rendered:
+        """Ids of the whole conversation and, for each, whether the loss counts it.
+
+        In the loss: the assistant turns with weight, each up to and with its end token. Raises
+        DataError if a turn cannot be rendered, ModelError if the template breaks the rule that a
+        conversation begins with its own beginning.
+        """
+        ids: list[int] = []
+        in_loss: list[bool] = []
+        for text, answer, weight in self._segments(messages, tools):
+            piece = self._tokens(text)
+            ids += piece
+            in_loss += self._loss_of(piece) if answer and weight else [False] * len(piece)
+        return Rendered(tuple(ids), tuple(in_loss))
+
+    def prompt(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
+    ) -> tuple[int, ...]:
+        """Ids of everything up to where the assistant begins to speak."""
+        done = [self._tokens(text) for text, _, _ in self._segments(messages, tools, open_end=True)]
+        return tuple(i for piece in done for i in piece)
+
+    def text(self, text: str) -> tuple[int, ...]:
+        """Ids of a bare text, with the special tokens that the tokenizer itself puts around it."""
+        return tuple(self._literal.encode(text, add_special_tokens=True).ids)
+
+    def completion(self, text: str) -> tuple[int, ...]:
+        """Ids of a raw prompt to go on from: as ``text``, without the tokenizer's end token."""
+        ids = self.text(text)
+        while ids and ids[-1] in self.stop_ids:
+            ids = ids[:-1]
+        return ids
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text of an answer's ids, control tokens left out."""
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def controls_in(self, text: str) -> list[str]:
+        """Control tokens written out in a text (they are encoded as plain text)."""
+        return self._control_pattern.findall(text)
+
+    # ------------------------------------------------------------------ segments
+
+    def _segments(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]],
+        open_end: bool = False,
+    ) -> Iterator[tuple[str, bool, int]]:
+        """(text, is an answer, weight), in order; together they are the rendered conversation."""
+        done = ""
+        for index, message in enumerate(messages):
+            if message.role != "assistant":
+                continue
+            before = self._render(messages[:index], tools, generation=True)
+            after = self._render(messages[: index + 1], tools, generation=False)
+            if not before.startswith(done) or not after.startswith(before):
+                raise ModelError(
+                    f"the chat template changes earlier text at turn {index + 1}, so what is trained "
+                    "would not be what is served",
+                    where="chat template",
+                    do="use a base whose template renders a conversation from left to right",
+                )
+            yield before[len(done) :], False, 0
+            yield after[len(before) :], True, message.weight
+            done = after
+        if open_end:
+            whole = self._render(messages, tools, generation=True)
+            if not whole.startswith(done):
+                raise ModelError(
+                    "the chat template changes earlier text when the last turn is added",
+                    where="chat template",
+                    do="use a base whose template renders a conversation from left to right",
+                )
+            yield whole[len(done) :], False, 0
+
+    def _render(
+        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]], generation: bool
+    ) -> str:
+        if not self.has_template:
+            return self._plain(messages)
+        import jinja2
+
+        turns = [self._turn(message) for message in messages]
+        try:
+            return str(
+                self.tokenizer.apply_chat_template(
+                    turns,
+                    tools=[dict(t) for t in tools] or None,
+                    add_generation_prompt=generation,
+                    tokenize=False,
+                    date_string="26 Jul 2024",  # a template with a calendar must not change by day
+                )
+            )
+        except (jinja2.TemplateError, TypeError, KeyError, ValueError) as error:
+            raise DataError(
+                f"the chat template of the base refuses this conversation: {error}",
+                where=f"roles {', '.join(m.role for m in messages)}",
+                do="mend the order of the roles, or take a base whose template allows it",
+            ) from None
+
+    def _plain(self, messages: Sequence[Message]) -> str:
+        begin = self.tokenizer.bos_token if self._adds_begin() else ""
+        end = self.tokenizer.eos_token or ""
+        return begin + "".join(
+            self._marked(m.content) + (end if m.role == "assistant" else "\n") for m in messages
+        )
+
+    def _adds_begin(self) -> bool:
+        begin = self.tokenizer.bos_token_id
+        ids = self._backend.encode("a", add_special_tokens=True).ids
+        return begin is not None and bool(ids) and ids[0] == begin
+
+    def _turn(self, message: Message) -> dict[str, Any]:
+        turn: dict[str, Any] = {"role": message.role, "content": self._marked(message.content)}
+        if message.name:
+            turn["name"] = self._marked(message.name)
+        if message.tool_calls:
+            turn["tool_calls"] = [self._marked_deep(dict(call)) for call in message.tool_calls]
+        if message.tool_call_id:
+            turn["tool_call_id"] = message.tool_call_id
+        return turn
+
+    # ------------------------------------------------------------------ tokens
+
+    def _marked(self, text: str) -> str:
+        """The text with each control token written in it replaced by one private character."""
+        if not self._control_pattern.search(text):
+            return text
+        return self._control_pattern.sub(
+            lambda match: chr(_MARK_FIRST + self._controls.index(match.group())), text
+        )
+
+    def _marked_deep(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self._marked(value)
+        if isinstance(value, Mapping):
+            return {k: self._marked_deep(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._marked_deep(v) for v in value]
+        return value
+
+    def _tokens(self, text: str) -> list[int]:
+        if not self._mark_pattern.search(text):
+            return list(self._backend.encode(text, add_special_tokens=False).ids)
+        ids: list[int] = []
+        start = 0
+        for match in self._mark_pattern.finditer(text):
+            ids += self._backend.encode(text[start : match.start()], add_special_tokens=False).ids
+            literal = self._controls[ord(match.group()) - _MARK_FIRST]
+            ids += self._literal.encode(literal, add_special_tokens=False).ids
+            start = match.end()
+        return ids + list(self._backend.encode(text[start:], add_special_tokens=False).ids)
+
+    def _loss_of(self, answer: Sequence[int]) -> list[bool]:
+        """Up to and with the last end token; what the template adds after it is not an answer."""
+        for last in range(len(answer) - 1, -1, -1):
+            if answer[last] in self.stop_ids:
+                return [i <= last for i in range(len(answer))]
+        raise ModelError(
+            "the chat template closes the assistant's turn with no end token, so a model could "
+            "never learn to stop",
+            where="chat template",
+            do="use a base whose template ends a turn with a special token",
+        )
+
+    def _find_stop_ids(self) -> frozenset[int]:
+        """The tokenizer's end token, and the control token with which the template ends a turn."""
+        stops = {self.tokenizer.eos_token_id} - {None}
+        if self.has_template:
+            probe = [Message("user", "a"), Message("assistant", "b")]
+            before = self._render(probe[:1], (), generation=True)
+            after = self._render(probe, (), generation=False)
+            if after.startswith(before):
+                ids = self._tokens(after[len(before) :])
+                controls = set(self.tokenizer.all_special_ids) | {
+                    i for i, t in self.tokenizer.added_tokens_decoder.items() if t.special
+                }
+                first = next((i for i in ids if i in controls), None)
+                stops |= {first} - {None}
+        return frozenset(int(i) for i in stops if i is not None)
