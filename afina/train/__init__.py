@@ -1,0 +1,1 @@
+"""Plan, loop, batches and checkpoints. Knows no server and no database."""

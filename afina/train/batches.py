@@ -1,0 +1,82 @@
+"""Which rows are seen when: a pure function of the seed and the step, so a resume sees the same.
+
+Rows of like length share a batch: each epoch is shuffled, cut into pools of several batches, sorted
+by length inside a pool, cut into batches, and the batches shuffled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from afina.types import IGNORED, Batch, Encoded
+
+if TYPE_CHECKING:
+    import torch
+
+POOL_BATCHES = 16
+"""Batches in a pool: large enough for like lengths, small enough that every step stays random."""
+
+
+class Schedule:
+    """The steps of a run. A step is a list of row numbers; the last of an epoch may be short."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = np.asarray(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.steps_per_epoch = -(-len(lengths) // batch_size)
+        self._epoch = -1
+        self._batches: list[np.ndarray] = []
+
+    def step(self, step: int) -> list[int]:
+        """Row numbers of optimiser step ``step`` (from 0), longest first."""
+        epoch, index = divmod(step, self.steps_per_epoch)
+        if epoch != self._epoch:
+            self._batches = self._arrange(epoch)
+            self._epoch = epoch
+        return [int(i) for i in self._batches[index]]
+
+    def _arrange(self, epoch: int) -> list[np.ndarray]:
+        random = np.random.default_rng([self.seed, epoch])
+        order = random.permutation(len(self.lengths))
+        pool = self.batch_size * POOL_BATCHES
+        batches: list[np.ndarray] = []
+        for start in range(0, len(order), pool):
+            rows = order[start : start + pool]
+            rows = rows[np.argsort(-self.lengths[rows], kind="stable")]
+            batches += [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
+        return [batches[i] for i in random.permutation(len(batches))]
+
+
+def micro_batches(rows: Sequence[Encoded], size: int) -> list[list[Encoded]]:
+    """The rows of a step cut into forward passes of at most ``size`` rows, like lengths together."""
+    ordered = sorted(rows, key=lambda r: -len(r.ids))
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+
+def collate(rows: Sequence[Encoded], *, one_of: bool, device: torch.device) -> Batch:
+    """Rows as tensors, padded on the right with 0 to the longest of them."""
+    import torch
+
+    lengths = [len(r.ids) for r in rows]
+    width = max(lengths)
+    ids = torch.zeros(len(rows), width, dtype=torch.long)
+    labelled = isinstance(rows[0].targets[0], float)
+    if labelled:
+        targets = torch.tensor([r.targets for r in rows], dtype=torch.float32)
+    else:
+        targets = torch.full((len(rows), width), IGNORED, dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : lengths[i]] = torch.tensor(row.ids)
+        if not labelled:
+            targets[i, : lengths[i]] = torch.tensor(row.targets)
+    return Batch(
+        ids.to(device),
+        torch.tensor(lengths).to(device),
+        targets.to(device),
+        tuple(r.row for r in rows),
+        one_of,
+    )

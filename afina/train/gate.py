@@ -1,0 +1,92 @@
+"""The acceptance gate: a run succeeds only if its model is sound, changed, and the one on disk.
+
+Checked: weights finite; weights moved; some token or row was learned from; frozen weights equal bit
+for bit; and the saved model, opened anew, gives the same outputs as the one in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from afina.errors import TrainingError
+from afina.models.load import Model
+from afina.models.network import LabelNetwork
+from afina.models.save import open_model, save_model
+from afina.store import Run
+from afina.train.batches import collate
+from afina.train.state import Progress
+from afina.train.weights import Weights, sha256_of
+from afina.types import Encoded
+
+PROBE_ROWS = 4
+
+
+def publish(
+    model: Model,
+    weights: Weights,
+    progress: Progress,
+    run: Run,
+    rows: Sequence[Encoded],
+    figures: dict[str, Any],
+    one_of: bool,
+) -> None:
+    """Check the weights, write the model into the run, and check what was written.
+
+    Raises TrainingError with the reason; the model folder of a refused run does not stay.
+    """
+    _check_weights(model, weights, progress)
+    probe = collate(rows[:PROBE_ROWS], one_of=one_of, device=model.device)
+    expected = outputs(model, probe)
+    facts = {"run": run.id, "weights_sha256": figures["weights_sha256"]}
+
+    def write(folder: Path) -> None:
+        save_model(model, folder, weights.tensors(), facts)
+
+    run.publish_model(write)
+    base, device = model.base, str(model.device)
+    model.network.to("meta")  # give the memory back before the second copy is opened
+    found = outputs(open_model(run.model_folder, base=base, device=device), probe)
+    figures["reload_difference"] = float((expected - found).abs().max())
+    same = torch.equal(expected, found) if device == "cpu" else figures["reload_difference"] < 1e-2
+    if not same:
+        refused = run.folder / "model-refused"
+        run.model_folder.rename(refused)
+        raise TrainingError(
+            f"the saved model answers differently from the trained one "
+            f"(by up to {figures['reload_difference']:.3g})",
+            where=str(refused),
+            do="this is a fault of Afina: please report it with the recipe",
+        )
+    run.event("gate", passed=True, reload_difference=figures["reload_difference"])
+
+
+def outputs(model: Model, batch: Any) -> torch.Tensor:
+    """What the model says of a batch, as one float32 tensor."""
+    model.network.eval()
+    with torch.no_grad():
+        if isinstance(model.network, LabelNetwork):
+            return model.network.label_scores(batch).cpu()
+        return model.network.token_logprobs(batch).cpu()
+
+
+def _check_weights(model: Model, weights: Weights, progress: Progress) -> None:
+    broken = weights.first_not_finite()
+    if broken:
+        raise TrainingError(
+            f"the weight {broken} is not finite", do="lower train.learning_rate, or use float32"
+        )
+    if model.head == "tokens" and progress.loss_tokens == 0:
+        raise TrainingError("no token was in the loss", do="check the data: afina check --show-loss")
+    if sha256_of(weights.tensors()) == progress.initial_sha256:
+        raise TrainingError(
+            "training did not change a single weight", do="raise train.learning_rate or epochs"
+        )
+    frozen = {n: p for n, p in model.network.named_parameters() if not p.requires_grad}
+    if sha256_of(frozen) != progress.frozen_sha256:
+        raise TrainingError(
+            "frozen weights changed", do="this is a fault of Afina: please report it with the recipe"
+        )

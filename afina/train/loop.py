@@ -1,0 +1,381 @@
+"""The training loop, read from top to bottom: ``run(plan, …)`` moves the weights of a run.
+
+Three things are promised here: a resumed run ends in the same bits as one that was never stopped,
+an accumulated batch has the gradient of the whole batch, and nothing is called ``succeeded`` that
+has not passed the gate.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from afina.errors import Interrupted, TrainingError
+from afina.models.load import DTYPES, Model, load
+from afina.models.network import LabelNetwork
+from afina.models.render import ChatRenderer
+from afina.models.sources import Base
+from afina.store import Run
+from afina.tasks import Classify
+from afina.train import gate, state
+from afina.train.batches import Schedule, collate, micro_batches
+from afina.train.machine import MemoryPeak
+from afina.train.plan import Plan
+from afina.train.rows import Rows, answer_length
+from afina.train.weights import Weights, rate_share, sha256_of
+from afina.types import Encoded
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a watcher of a run is told: after an optimiser step, an evaluation, or an alert."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float | None = None
+    validation_loss: float | None = None
+    tokens_per_second: float = 0.0
+    seconds_left: float = 0.0
+    memory_bytes: int = 0
+    alert: str = ""
+
+
+Watcher = Callable[[Step], None]
+
+
+def run(
+    plan: Plan,
+    base: Base,
+    rows: Rows,
+    validation: Rows,
+    run: Run,
+    *,
+    renderer: ChatRenderer | None = None,
+    watch: Watcher | None = None,
+) -> dict[str, Any]:
+    """Train by the plan, from the newest checkpoint of the run if it has one.
+
+    Returns the figures of the contract's ``train`` object. Raises Interrupted after Ctrl-C (saved,
+    resumable), TrainingError if a loss or weight is not finite or the gate refuses the result.
+    """
+    training = Training(plan, base, rows, validation, run, renderer, watch or (lambda _: None))
+    with _stop_on_signal() as stop:
+        training.go(stop)
+    return training.finish()
+
+
+class Training:
+    """One run in the making: the model, its weights, and where it stands."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        base: Base,
+        rows: Rows,
+        validation: Rows,
+        run: Run,
+        renderer: ChatRenderer | None,
+        watch: Watcher,
+    ) -> None:
+        recipe = plan.recipe
+        train = recipe.train
+        assert recipe.method is not None and train.batch_size and train.threads
+        self.plan, self.train, self.run, self.watch = plan, train, run, watch
+        self.rows, self.validation = rows.kept, validation.kept
+        torch.set_num_threads(train.threads)
+        self.memory = MemoryPeak(str(train.device))
+        self.model: Model = load(
+            base,
+            recipe.task,
+            recipe.method,
+            dtype=DTYPES[train.precision],
+            device=str(train.device),
+            seed=train.seed,
+            renderer=renderer,
+        )
+        self.weights = prepare(self.model, plan)
+        self.schedule = Schedule([len(r.ids) for r in self.rows], train.batch_size, train.seed)
+        self.one_of = not (isinstance(recipe.task, Classify) and recipe.task.several)
+        self.progress = state.restore(run, self.weights) or state.Progress(
+            initial_sha256=sha256_of(self.weights.tensors()),
+            frozen_sha256=sha256_of(_frozen(self.model)),
+        )
+        run.rewind_metrics(self.progress.step)
+        self.evaluate_every = max(1, plan.steps_per_epoch // train.evaluations_per_epoch)
+
+    # ------------------------------------------------------------------ the loop
+
+    def go(self, stop: threading.Event) -> None:
+        """Steps until the plan, early stopping or the user ends them."""
+        at = self.progress
+        self.run.event("training", step=at.step, steps=self.plan.steps)
+        while at.step < self.plan.steps and not at.stopped:
+            started = time.perf_counter()
+            figures = self.step(at.step)
+            at.step += 1
+            at.seconds += time.perf_counter() - started
+            self.note(figures)
+            last = at.step == self.plan.steps
+            improved = False
+            if self.validation and (last or at.step % self.evaluate_every == 0):
+                started = time.perf_counter()
+                improved = self.evaluate()
+                at.seconds += time.perf_counter() - started
+            due = at.step % int(self.train.save_every_steps or 1) == 0
+            if due or improved or last or at.stopped or stop.is_set():
+                state.commit(self.run, self.weights, at, best=improved)
+            if stop.is_set() and not last:
+                raise Interrupted(
+                    f"stopped at step {at.step} of {self.plan.steps}; everything is saved",
+                    where=self.run.id,
+                    do=f"afina train --resume {self.run.id}",
+                )
+
+    def step(self, step: int) -> dict[str, float]:
+        """One optimiser step: forward and backward over the micro-batches, then AdamW.
+
+        The loss is a sum over the whole batch, divided by the weight of the whole batch, so it does
+        not matter how the batch is cut.
+        """
+        objective, head = self.plan.recipe.objective, self.model.head
+        rows = [self.rows[i] for i in self.schedule.step(step)]
+        passes = [
+            collate(p, one_of=self.one_of, device=self.model.device)
+            for p in micro_batches(rows, int(self.train.micro_batch_size or len(rows)))
+        ]
+        weight = sum(objective.weight(batch, head) for batch in passes)
+        total = 0.0
+        self.model.network.train()
+        for index, batch in enumerate(passes):
+            torch.manual_seed(_seed_of(self.train.seed, step, index))
+            loss = objective.loss(self.model.network, batch, head).total / weight
+            total += float(loss.detach())
+            self._refuse_not_finite(total, "loss", step, batch.rows)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.weights.collect_gradients()
+        norm = self.weights.gradient_norm()
+        self._refuse_not_finite(norm, "gradient", step, tuple(r.row for r in rows))
+        warmup = math.ceil(self.train.warmup * self.plan.steps)
+        share = rate_share(self.train.schedule, step, self.plan.steps, warmup)
+        self.weights.step(share, norm)
+        at = self.progress
+        at.tokens += sum(len(r.ids) for r in rows)
+        at.loss_tokens += sum(answer_length(r) for r in rows)
+        at.rows += len(rows)
+        at.stretch_sum += total * weight
+        at.stretch_weight += weight
+        rate = float(self.train.learning_rate or 0.0) * share
+        return {"loss": total, "learning_rate": rate, "gradient_norm": norm}
+
+    def note(self, figures: dict[str, float]) -> None:
+        """Write the step into the run's metrics and tell the watcher."""
+        at = self.progress
+        speed = at.tokens / max(at.seconds, 1e-9)
+        memory = self.memory.bytes()
+        self.run.metric(
+            step=at.step,
+            epoch=round(at.step / self.plan.steps_per_epoch, 4),
+            **figures,
+            tokens=at.tokens,
+            seconds=round(at.seconds, 3),
+            tokens_per_second=round(speed, 2),
+            memory_bytes=memory,
+        )
+        self.watch(
+            Step(
+                step=at.step,
+                steps=self.plan.steps,
+                epoch=at.step / self.plan.steps_per_epoch,
+                loss=figures["loss"],
+                tokens_per_second=speed,
+                seconds_left=at.seconds / at.step * (self.plan.steps - at.step),
+                memory_bytes=memory,
+            )
+        )
+
+    # ------------------------------------------------------------------ validation
+
+    def evaluate(self) -> bool:
+        """Measure the validation rows; whether this is the best so far. Warns and stops early.
+
+        Better means: a lower loss for text, more rows right for labels (ties: the lower loss).
+        """
+        at = self.progress
+        loss, right = validate(self.model, self.plan, self.validation, self.one_of)
+        at.validation.append(loss)
+        at.training.append(at.stretch_sum / max(at.stretch_weight, 1e-9))
+        at.stretch_sum = at.stretch_weight = 0.0
+        score = loss if right is None else (1.0 - right) + 1e-6 * loss
+        improved = at.best is None or score < at.best
+        if improved:
+            at.best, at.best_step, at.evaluations_without_gain = score, at.step, 0
+        else:
+            at.evaluations_without_gain += 1
+        figures = {"validation_loss": loss} | ({} if right is None else {"validation_accuracy": right})
+        self.run.metric(step=at.step, **figures)
+        self.watch(self._told(validation_loss=loss))
+        self._warn_of_overfitting()
+        patience = self.train.early_stopping
+        if patience is not None and at.evaluations_without_gain >= patience:
+            at.stopped = f"validation has not improved for {patience} evaluations"
+            self.run.event("early_stop", step=at.step, reason=at.stopped, best_step=at.best_step)
+        return improved
+
+    def _warn_of_overfitting(self) -> None:
+        at = self.progress
+        if len(at.validation) < 2:
+            return
+        rises = at.validation[-1] > at.validation[-2]
+        falls = at.training[-1] < at.training[-2]
+        if rises and falls:
+            alert = (
+                f"validation loss rises ({at.validation[-2]:.4f} to {at.validation[-1]:.4f}) while "
+                f"training loss falls ({at.training[-2]:.4f} to {at.training[-1]:.4f}): the model "
+                "begins to learn the rows by heart; fewer epochs, a lower rate or more data help"
+            )
+            self.run.event("overfitting", step=at.step, message=alert)
+            self.watch(self._told(alert=alert))
+
+    def _told(self, **extra: Any) -> Step:
+        at = self.progress
+        return Step(at.step, self.plan.steps, at.step / self.plan.steps_per_epoch, **extra)
+
+    # ------------------------------------------------------------------ the end
+
+    def finish(self) -> dict[str, Any]:
+        """Restore the best weights, publish the model, pass the gate, and give the figures."""
+        at = self.progress
+        peak = self.memory.bytes()
+        state.restore_best(self.run, self.weights, at)
+        figures = self.figures(peak)
+        gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.one_of)
+        return figures
+
+    def figures(self, peak_memory_bytes: int) -> dict[str, Any]:
+        at = self.progress
+        trained, total = self.model.count()
+        assert self.plan.recipe.method is not None
+        return {
+            "method": self.plan.recipe.method.name,
+            "objective": self.plan.recipe.objective.name,
+            "epochs": round(at.step / self.plan.steps_per_epoch, 2),
+            "steps": at.step,
+            "best_step": at.best_step or at.step,
+            "stopped": at.stopped,
+            "tokens": at.tokens,
+            "loss_tokens": at.loss_tokens if self.model.head == "tokens" else 0,
+            "rows": at.rows,
+            "seconds": round(at.seconds, 3),
+            "tokens_per_second": round(at.tokens / max(at.seconds, 1e-9), 2),
+            "examples_per_second": round(at.rows / max(at.seconds, 1e-9), 2),
+            "peak_memory_bytes": peak_memory_bytes,
+            "trainable_parameters": trained,
+            "total_parameters": total,
+            "precision": self.train.precision,
+            "device": self.train.device,
+            "weights_sha256": sha256_of(self.weights.tensors()),
+        }
+
+    def _refuse_not_finite(self, value: float, what: str, step: int, rows: Sequence[str]) -> None:
+        if math.isfinite(value):
+            return
+        self.run.event("not_finite", step=step + 1, what=what, rows=list(rows))
+        raise TrainingError(
+            f"the {what} is not a finite number at step {step + 1}; the weights were not moved",
+            where=f"{self.run.id}: rows {', '.join(rows[:8])}",
+            do="lower train.learning_rate, set train.precision to float32, or look at those rows",
+        )
+
+
+def prepare(model: Model, plan: Plan) -> Weights:
+    """Bring the frozen weights to the run's precision and make masters of the others."""
+    for name, parameter in model.network.named_parameters():
+        floating = parameter.is_floating_point()
+        if not parameter.requires_grad and floating and not name.startswith("head."):
+            parameter.data = parameter.data.to(model.dtype)
+    return Weights(model.trained(), plan.recipe.train, model.dtype)
+
+
+def validate(
+    model: Model, plan: Plan, rows: Sequence[Encoded], one_of: bool
+) -> tuple[float, float | None]:
+    """(mean loss, share of rows with the right labels or None for text) without gradients."""
+    objective = plan.recipe.objective
+    total = weight = 0.0
+    right = 0
+    model.network.eval()
+    with torch.no_grad():
+        for chunk in micro_batches(rows, 2 * int(plan.recipe.train.micro_batch_size or 8)):
+            batch = collate(chunk, one_of=one_of, device=model.device)
+            if isinstance(model.network, LabelNetwork):
+                scores = model.network.label_scores(batch)
+                cached = _Scored(scores)
+                loss = objective.loss(cached, batch, model.head)
+                right += int(_right(scores, batch.targets, plan, one_of).sum())
+            else:
+                loss = objective.loss(model.network, batch, model.head)
+            total += float(loss.total)
+            weight += loss.weight
+    return total / max(weight, 1e-9), right / len(rows) if model.head == "labels" else None
+
+
+class _Scored:
+    """A network whose scores are known already."""
+
+    def __init__(self, scores: torch.Tensor) -> None:
+        self._scores = scores
+
+    def label_scores(self, batch: Any) -> torch.Tensor:
+        return self._scores
+
+    def token_logprobs(self, batch: Any) -> torch.Tensor:
+        raise TypeError("a classifier has no output tokens")
+
+
+def _right(scores: torch.Tensor, targets: torch.Tensor, plan: Plan, one_of: bool) -> torch.Tensor:
+    if one_of:
+        return scores.argmax(1) == targets.argmax(1)
+    threshold = getattr(plan.recipe.task, "threshold", 0.5)
+    return ((scores.sigmoid() >= threshold) == (targets > 0.5)).all(1)
+
+
+def _frozen(model: Model) -> dict[str, torch.Tensor]:
+    return {n: p for n, p in model.network.named_parameters() if not p.requires_grad}
+
+
+def _seed_of(seed: int, step: int, micro_batch: int) -> int:
+    """Dropout's seed: of this run, step and pass, whatever came before."""
+    return (seed * 1_000_003 + step * 1_009 + micro_batch) % (2**63)
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """The first Ctrl-C (or SIGTERM) asks for a stop after the step; the second ends at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+__all__ = ["Step", "Training", "Watcher", "prepare", "run", "validate"]
