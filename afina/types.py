@@ -245,6 +245,10 @@ class Task(Knobs):
         """The example as token ids and targets."""
         raise NotImplementedError
 
+    def length(self, example: Example, renderer: Renderer) -> int:
+        """Tokens of the example, answer included."""
+        return len(self.encode(example, renderer).ids)
+
     def stratum(self, example: Example) -> str | None:
         """What a stratified split keeps in proportion; None where there is nothing."""
         return None

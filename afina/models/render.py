@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from afina.errors import DataError, ModelError
-from afina.types import Message, Rendered
+from afina.types import IGNORED, Encoded, Message, Rendered
 
 # Private-use characters that stand for a control token's text inside a message.
 _MARK_FIRST, _MARK_LAST = 0xF0000, 0xF0FFF
@@ -78,6 +78,16 @@ class ChatRenderer:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer's ids, control tokens left out."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
+
+    def pieces(self, row: Encoded) -> tuple[tuple[str, bool], ...]:
+        """A trained row as text, cut where the loss begins and ends; control tokens shown."""
+        cut: list[tuple[list[int], bool]] = []
+        for token, target in zip(row.ids, row.targets, strict=True):
+            counts = target != IGNORED
+            if not cut or cut[-1][1] != counts:
+                cut.append(([], counts))
+            cut[-1][0].append(token)
+        return tuple((str(self.tokenizer.decode(ids)), counts) for ids, counts in cut)
 
     def controls_in(self, text: str) -> list[str]:
         """Control tokens written out in a text (they are encoded as plain text)."""

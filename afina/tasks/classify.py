@@ -83,6 +83,9 @@ class Classify(Task):
         targets = tuple(1.0 if label in has else 0.0 for label in self.known_labels)
         return Encoded(row.id, renderer.text(row.text), targets)
 
+    def length(self, example: Example, renderer: Renderer) -> int:
+        return len(renderer.text(cast(LabelledExample, example).text))
+
     def stratum(self, example: Example) -> str | None:
         return " | ".join(sorted(cast(LabelledExample, example).labels))
 
