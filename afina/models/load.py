@@ -12,6 +12,8 @@ import torch
 from torch import nn
 
 from afina.errors import ModelError
+from afina.models.attention import register as register_attention
+from afina.models.lora_linear import fuse as fuse_adapters
 from afina.models.network import LabelNetwork, TokenNetwork
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
@@ -32,6 +34,7 @@ class Model:
     renderer: ChatRenderer
     dtype: torch.dtype
     device: torch.device
+    exact: bool = False
 
     @property
     def head(self) -> Head:
@@ -74,22 +77,27 @@ def load(
     device: str = "cpu",
     seed: int = 0,
     renderer: ChatRenderer | None = None,
+    exact: bool = False,
 ) -> Model:
     """The network of a resolved task over a base, with the method applied (None: nothing moves).
 
     New weights (head, adapter) come from ``seed``. Weights that will move are loaded in float32,
-    frozen ones in ``dtype``; ``Model`` records ``dtype`` as the one to compute in. Raises ModelError
-    if the base cannot serve the task.
+    frozen ones in ``dtype``; ``Model`` records ``dtype`` as the one to compute in. ``exact``
+    leaves our own attention and adapter arithmetic out. Raises ModelError if the base cannot serve
+    the task.
     """
     _check_kind(base, task)
     renderer = renderer or load_renderer(base)
     stored = torch.float32 if method is not None and not method.adapter else dtype
-    module = _load_module(base, task, method, stored, dtype, device)
+    attention = "sdpa" if exact else register_attention()
+    module = _load_module(base, task, method, stored, dtype, device, attention)
     torch.manual_seed(seed)
     if method is None:
         module.requires_grad_(False)
     else:
         module = method.apply(module, task.head)
+        if method.adapter and not exact:
+            fuse_adapters(module)
     network: TokenNetwork | LabelNetwork
     if isinstance(task, Classify):
         network = LabelNetwork(module, pooling_of(base, task), len(task.known_labels))
@@ -97,7 +105,7 @@ def load(
     else:
         network = TokenNetwork(module)
     network.to(device).eval()
-    return Model(base, task, method, network, renderer, dtype, torch.device(device))
+    return Model(base, task, method, network, renderer, dtype, torch.device(device), exact)
 
 
 def pooling_of(base: Base, task: Task) -> str:
@@ -126,6 +134,7 @@ def _load_module(
     stored: torch.dtype,
     compute: torch.dtype,
     device: str,
+    attention: str,
 ) -> nn.Module:
     from transformers import AutoModel, AutoModelForCausalLM
 
@@ -141,14 +150,11 @@ def _load_module(
     if task.head == "labels" and pooling_of(base, task) != "first" and _has_pooler(base):
         options["add_pooling_layer"] = False
     try:
-        module: nn.Module = kind.from_pretrained(base.folder, attn_implementation="sdpa", **options)
-    except ValueError as error:
-        if "scaled_dot_product_attention" not in str(error):
+        module: nn.Module = kind.from_pretrained(base.folder, attn_implementation=attention, **options)
+    except ValueError as error:  # an architecture without exchangeable attention
+        if "attention" not in str(error).lower():
             raise
         module = kind.from_pretrained(base.folder, **options)
-    for text_part in (getattr(module, "config", None),):
-        if text_part is not None:
-            text_part.use_cache = False
     return module
 
 

@@ -55,6 +55,7 @@ def save_model(
         "task": model.task.model_dump(mode="json"),
         "method": model.method.model_dump(mode="json"),
         "precision": _precision(model.dtype),
+        "exact": model.exact,
         **facts,
     }
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -88,14 +89,14 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
             where=str(folder / CARD),
             do="fetch the same base again, or train again",
         )
-    dtype = DTYPES[card["precision"]]
+    dtype, exact = DTYPES[card["precision"]], bool(card["exact"])
     if method.adapter:
-        model = load(base, task, method, dtype=dtype, device=device)
+        model = load(base, task, method, dtype=dtype, device=device, exact=exact)
         _fill_adapter(model, folder)
         model.network.requires_grad_(False)
     else:
         here = _as_base(base, folder)
-        model = load(here, task, None, dtype=dtype, device=device)
+        model = load(here, task, None, dtype=dtype, device=device, exact=exact)
         model.base, model.method = base, method
     if isinstance(model.network, LabelNetwork):
         _fill_head(model.network, folder)

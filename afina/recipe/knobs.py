@@ -141,6 +141,9 @@ class Train(Knobs):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the forward and backward pass; ``auto``: bfloat16 where this machine is faster
     in it. Trained weights are kept in float32 either way."""
+    exact: bool = False
+    """Leave out our own attention and adapter arithmetic: the sums in the order in which Transformers
+    and PEFT make them."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; ``auto``: the GPU if there is one."""
     threads: int | None = Field(None, ge=1, le=1024)

@@ -101,6 +101,7 @@ class Training:
             device=str(train.device),
             seed=train.seed,
             renderer=renderer,
+            exact=train.exact,
         )
         self.weights = prepare(self.model, plan)
         self.schedule = Schedule([len(r.ids) for r in self.rows], train.batch_size, train.seed)
