@@ -1,0 +1,74 @@
+"""What the benchmarks share: the machine's facts, ratios with their spread, the JSON they leave.
+
+An absolute time means nothing on a shared machine, so every figure that is published is a ratio of
+arms that ran in turns in one process, after their losses were found equal.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import random
+import statistics
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+RESULTS = Path(__file__).parent / "results"
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+PACKAGES = ("afina", "torch", "transformers", "peft", "trl", "tokenizers")
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """Versions, processor flags that matter to arithmetic, and the measured matrix product."""
+    torch.set_num_threads(threads)
+    flags = ""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [x for x in cpuinfo.read_text().splitlines() if x.startswith("flags")]
+        wanted = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16")
+        flags = " ".join(f for f in wanted if lines and f" {f} " in lines[0] + " ")
+    return {
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "cpu_flags": flags,
+        "threads": threads,
+    }
+
+
+def matmul_gflops(dtype: torch.dtype) -> float:
+    """The machine's own limit, measured now: best of 30 products of a small model's shape."""
+    a, b = torch.randn(512, 768).to(dtype), torch.randn(3072, 768).to(dtype)
+    best = float("inf")
+    for _ in range(30):
+        start = time.perf_counter()
+        torch.nn.functional.linear(a, b)
+        best = min(best, time.perf_counter() - start)
+    return 2 * 512 * 768 * 3072 / best / 1e9
+
+
+def ratio(fast: Sequence[float], slow: Sequence[float]) -> dict[str, float]:
+    """How many times as fast ``fast`` is: median of times, with a 95 % bootstrap interval."""
+    draw = random.Random(0)
+    values = sorted(
+        statistics.median(draw.choices(slow, k=len(slow)))
+        / statistics.median(draw.choices(fast, k=len(fast)))
+        for _ in range(2000)
+    )
+    return {
+        "ratio": statistics.median(slow) / statistics.median(fast),
+        "low": values[49],
+        "high": values[1949],
+    }
+
+
+def write(name: str, result: dict[str, Any]) -> None:
+    """Leave the result beside the scripts."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    print(f"written: {path.relative_to(Path(__file__).parents[1])}")
