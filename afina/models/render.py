@@ -29,7 +29,9 @@ class ChatRenderer:
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
         self.has_template = bool(getattr(tokenizer, "chat_template", None))
-        self._backend = tokenizer.backend_tokenizer
+        self._backend = copy.deepcopy(tokenizer.backend_tokenizer)
+        self._backend.no_padding()  # some tokenizer files pad every text to 128, or cut it there
+        self._backend.no_truncation()
         self._literal = copy.deepcopy(self._backend)
         self._literal.encode_special_tokens = True
         controls = {t.content for t in tokenizer.added_tokens_decoder.values() if t.special}
