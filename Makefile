@@ -1,0 +1,61 @@
+# Each target sets up what it needs in .venv and nothing more. PYTHON must be 3.11 or newer.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Two processes share the tests; one thread each, so that they do not fight over the cores.
+WORKERS ?= 2
+export AFINA_HOME ?= ./afina-home
+
+.PHONY: setup check test test-slow bench demo docs clean
+.DEFAULT_GOAL := setup
+
+setup: $(VENV)/afina  ## Afina in .venv
+
+$(VENV)/python: constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; ok = v >= (3, 11); \
+	  ok or print(f"Python 3.11 or newer is needed; this is {v[0]}.{v[1]}. Try: make PYTHON=python3.11 …"); \
+	  sys.exit(not ok)'
+	$(PYTHON) -m venv $(VENV)
+	@echo "PyTorch (once; a minute or two) …"
+	$(PIP) torch
+	@touch $@
+
+# PyTorch comes first and pinned, so that no package below brings another build of it.
+$(VENV)/afina: $(VENV)/python pyproject.toml
+	@echo "Afina and what it needs …"
+	$(PIP) -e .
+	@touch $@
+
+$(VENV)/example: $(VENV)/afina
+	$(PIP) -e '.[example]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/afina
+	@echo "What the tests need …"
+	$(PIP) -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/example  ## the main job on a real example, from sampling to the report
+	$(BIN)/python examples/hogar/sample.py --home "$(AFINA_HOME)"
+	$(BIN)/afina run examples/hogar/recipe.yaml
+
+check: $(VENV)/dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(VENV)/dev  ## the tests that take minutes, not hours
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS)
+
+test-slow: $(VENV)/dev  ## real base models and long trials
+	$(BIN)/python -m pytest -m slow
+
+bench: $(VENV)/dev  ## ratios against stock libraries; leaves JSON in benchmarks/results
+	set -e; for file in benchmarks/*_*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+
+docs: $(VENV)/afina  ## docs/recipe.md, docs/cli.md and the tested versions, from the code
+	$(BIN)/python docs/generate.py
+
+clean:  ## the environment and the caches; never the home folder
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

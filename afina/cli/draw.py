@@ -1,0 +1,256 @@
+"""Pictures of answers for a terminal. Each takes plain values and knows nothing of how they came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+VERDICT_STYLE = {"ship": "bold green", "hold": "bold red", "unproven": "bold yellow"}
+STATUS_STYLE = {"succeeded": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+
+
+def table(*columns: str, right: Sequence[str] = (), title: str = "") -> Table:
+    """An empty table in the house's plain style; ``right`` names the columns of figures."""
+    drawn = Table(
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 2, 0, 0),
+    )
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return drawn
+
+
+def duration(seconds: float) -> str:
+    """``75`` as ``1 min 15 s``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def size(number_of_bytes: float) -> str:
+    """``1_500_000`` as ``1.5 MB`` (decimal units, as disks are sold)."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number_of_bytes >= scale:
+            return f"{number_of_bytes / scale:.1f} {unit}"
+    return f"{number_of_bytes:.0f} bytes"
+
+
+def count(number: float) -> str:
+    """``134_515_008`` as ``134.5 M``."""
+    for unit, scale in (("G", 1e9), ("M", 1e6)):
+        if number >= scale:
+            return f"{number / scale:.1f} {unit}"
+    return f"{number:,.0f}"
+
+
+def plain(value: Any) -> str:
+    """A value of a recipe or plan in one line."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        name = value.get("name")
+        rest = ", ".join(
+            f"{k} {plain(v)}" for k, v in value.items() if k != "name" and v not in (None, (), [])
+        )
+        return f"{name} ({rest})" if name and rest else str(name or rest)
+    if isinstance(value, list | tuple):
+        shown = ", ".join(plain(v) for v in value[:8])
+        return shown + (f" … ({len(value)})" if len(value) > 8 else "")
+    return str(value)
+
+
+def facts(console: Console, rows: Iterable[tuple[str, Any]], title: str = "") -> None:
+    """Names and values, one a line; a value of None is left out."""
+    drawn = table("", "", title=title)
+    drawn.show_header = False
+    drawn.columns[0].style = "dim"
+    drawn.columns[0].no_wrap = True
+    for name, value in rows:
+        if value is not None:
+            drawn.add_row(name, value if isinstance(value, Text) else escape(str(value)))
+    console.print(drawn)
+
+
+# ---------------------------------------------------------------------------- recipe and plan
+
+
+def keys(console: Console, rows: Sequence[tuple[str, str, str]]) -> None:
+    drawn = table("key", "value", "what it is")
+    for key, value, sentence in rows:
+        drawn.add_row(escape(key), escape(value), escape(sentence))
+    console.print(drawn)
+
+
+def plan(console: Console, value: Mapping[str, Any]) -> None:
+    """Every derived value with its reason, then what the run will cost."""
+    drawn = table("key", "value", "why")
+    for line in value["derived"]:
+        shown = plain(line["value"]) + (f" {line['unit']}" if line["unit"] else "")
+        style = "" if line["chosen"] else "cyan"
+        drawn.add_row(escape(line["key"]), Text(shown, style=style), escape(line["reason"]))
+    console.print(drawn)
+    rows, estimate, machine, base = (value[k] for k in ("rows", "estimate", "machine", "base"))
+    console.print()
+    facts(
+        console,
+        [
+            ("base", f"{base['name']}, {count(base['parameters'])} parameters, {base['licence']}"),
+            (
+                "rows",
+                f"{rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test",
+            ),
+            ("longest row", f"{rows['longest']:,} tokens"),
+            ("cut off", f"{rows['truncated']:,} rows" if rows["truncated"] else None),
+            ("too long", f"{rows['dropped_too_long']:,} rows" if rows["dropped_too_long"] else None),
+            ("steps", f"{value['steps']:,} ({value['steps_per_epoch']:,} an epoch)"),
+            ("tokens", f"{estimate['tokens']:,}, {estimate['loss_tokens']:,} of them in the loss"),
+            (
+                "machine",
+                f"{machine['device_name']} ({machine['device']}, {machine['cores']} cores), "
+                f"{size(machine['free_memory_bytes'])} memory and "
+                f"{size(machine['free_disk_bytes'])} disk free",
+            ),
+        ],
+    )
+    console.print()
+    facts(
+        console,
+        [
+            ("time", f"about {duration(estimate['seconds'])} of training"),
+            ("memory", f"about {size(estimate['memory_bytes'])}"),
+            ("disk", f"about {size(estimate['disk_bytes'])}"),
+        ],
+        title="Estimate",
+    )
+    for note in value["notes"]:
+        console.print(Text(note, style="yellow"))
+
+
+def loss_rows(console: Console, rows: Sequence[Any]) -> None:
+    """Rows as they are trained; what the loss counts in colour, or between ⟦ and ⟧ without one."""
+    colour = console.is_terminal and not console.no_color
+    for row in rows:
+        head = f"{row.where} · {row.tokens:,} tokens, {row.loss_tokens:,} in the loss"
+        console.print(Text(head, style="bold"))
+        text = Text()
+        for piece, counts in row.pieces:
+            if counts and not colour:
+                text.append(f"⟦{piece}⟧")
+            else:
+                text.append(piece, style="black on green" if counts else "dim")
+        console.print(text, soft_wrap=True)
+        console.print()
+
+
+# ---------------------------------------------------------------------------- reports and runs
+
+
+def interval(score: Mapping[str, Any] | None) -> str:
+    """``0.912 [0.886, 0.934]``."""
+    if not score or score.get("value") is None:
+        return "—"
+    if score.get("low") is None or score.get("high") is None:
+        return f"{score['value']:.3f}"
+    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+
+
+def report(console: Console, value: Mapping[str, Any]) -> None:
+    """The candidates with their intervals, and the verdict with its reason."""
+    metrics = _metrics(value)
+    drawn = table("candidate", *metrics, right=metrics)
+    for candidate in value["candidates"]:
+        scores = candidate.get("scores") or {}
+        tuned = candidate["name"] == "tuned"
+        cells = [interval(scores.get(metric)) for metric in metrics]
+        drawn.add_row(escape(candidate["name"]), *cells, style="bold" if tuned else "")
+    console.print(drawn)
+    for candidate in value["candidates"]:
+        if not candidate.get("scores"):
+            reason = candidate.get("error") or "no score"
+            console.print(Text(f"{candidate['name']} was not measured: {reason}", style="yellow"))
+    console.print()
+    verdict = Text("Verdict: ").append(value["verdict"], style=VERDICT_STYLE[value["verdict"]])
+    if value.get("reason"):
+        verdict.append(f". {value['reason']}")
+    console.print(verdict)
+    for note in value.get("notes", ()):
+        console.print(Text(f"Note: {note}"))
+
+
+def _metrics(value: Mapping[str, Any]) -> list[str]:
+    """The metric of the goal first, then the others in the order of the report."""
+    found = [value["metric"]]
+    for candidate in value["candidates"]:
+        found += [m for m in candidate.get("scores") or {} if m not in found]
+    return found[:5]
+
+
+def runs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        console.print("No runs yet: afina run RECIPE makes one.")
+        return
+    drawn = table("run", "status", "task", "method", "base", "score", "verdict", right=["score"])
+    for row in rows:
+        score = "" if row.get("value") is None else f"{row.get('metric')} {row['value']:.3f}"
+        verdict = row.get("verdict") or ""
+        drawn.add_row(
+            escape(str(row["id"])),
+            Text(str(row["status"]), style=STATUS_STYLE.get(str(row["status"]), "")),
+            escape(str(row.get("task") or "")),
+            escape(str(row.get("method") or "")),
+            escape(str(row.get("base") or "")),
+            score,
+            Text(verdict, style=VERDICT_STYLE.get(verdict, "")),
+        )
+    console.print(drawn)
+
+
+def training(console: Console, figures: Mapping[str, Any]) -> None:
+    """What the training was and took."""
+    trained, total = figures["trainable_parameters"], figures["total_parameters"]
+    facts(
+        console,
+        [
+            ("method", f"{figures['method']}, {figures['objective']}"),
+            (
+                "trained",
+                f"{count(trained)} of {count(total)} parameters ({trained / max(total, 1):.2%})",
+            ),
+            ("steps", f"{figures['steps']:,} ({figures['epochs']:g} epochs)"),
+            ("stopped", figures.get("stopped") or None),
+            ("best weights", f"of step {figures['best_step']:,}" if "best_step" in figures else None),
+            ("tokens", f"{figures['tokens']:,} ({figures['loss_tokens']:,} in the loss)"),
+            ("time", duration(figures["seconds"])),
+            (
+                "speed",
+                f"{figures['tokens_per_second']:,.0f} tokens/s, "
+                f"{figures['examples_per_second']:,.1f} rows/s",
+            ),
+            ("peak memory", size(figures["peak_memory_bytes"])),
+            ("weights", f"sha256 {figures['weights_sha256'][:16]}…"),
+        ],
+        title="Training",
+    )

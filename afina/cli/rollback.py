@@ -1,0 +1,27 @@
+"""``afina rollback NAME``: back to the model that had the name before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from afina.cli.terminal import Terminal
+
+EXAMPLES = ("afina rollback soporte",)
+
+
+def verb(
+    to: Terminal,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A promoted name.")],
+) -> None:
+    """One step back in the history of the name; a server started afterwards answers with it."""
+    from afina.store import Registry
+
+    registry = Registry(to.home)
+    registry.rollback(name)
+    run = registry.resolve(name)
+    to.answer(
+        {"name": name, "run": run},
+        lambda console: console.print(f"{name} is now {run}", markup=False),
+    )

@@ -1,0 +1,34 @@
+"""``afina run RECIPE``: the main job."""
+
+from __future__ import annotations
+
+from afina.cli.arguments import Language, Overrides, RecipePath
+from afina.cli.terminal import Terminal
+
+EXAMPLES = (
+    "afina run recipe.yaml",
+    "afina run recipe.yaml -s train.epochs=5 -s method=lora",
+    "afina run recipe.yaml --json > outcome.json",
+)
+
+
+def verb(
+    to: Terminal, recipe: RecipePath, overrides: Overrides = None, language: Language = "en"
+) -> int:
+    """Ends with the table of all candidates, a verdict, and report.html in the run's folder.
+
+    Exit code 0: done. 1: done, and the model is shown not to be good enough, or a goal that the
+    recipe states is not proven. Ctrl-C saves; afina train --resume RUN goes on.
+    """
+    from afina import flow
+    from afina.cli import draw_run
+    from afina.cli.progress import Progress
+    from afina.recipe import load_recipe
+
+    asked = load_recipe(recipe, overrides or (), home=to.home)
+    with Progress(to) as progress:
+        run, outcome = flow.run_recipe(
+            asked, to.home, watch=progress.step, say=progress.say, language=language
+        )
+    to.answer(outcome, lambda console: draw_run.outcome(console, run, outcome))
+    return 1 if flow.gate_says_no(outcome, goal_was_stated=asked.goal is not None) else 0
