@@ -155,6 +155,8 @@ def equality(base: Base, data: list[dict[str, Any]], encoded: list[Encoded]) -> 
     with tempfile.TemporaryDirectory() as folder:
         trainer = trl_trainer(base, data[:BATCH], 1, False, folder)
         inputs = next(iter(trainer.get_train_dataloader()))
+        for labels in inputs["labels"]:  # the line break after the end token is no answer of ours
+            labels[int((labels != -100).nonzero().max())] = -100
         trainer.model.train()
         theirs = trainer.compute_loss(trainer.model, inputs)
         theirs.backward()
@@ -168,7 +170,7 @@ def equality(base: Base, data: list[dict[str, Any]], encoded: list[Encoded]) -> 
     for name, parameter in trainer.model.named_parameters():
         if parameter.requires_grad:  # the same start: the adapters are drawn at random
             own["module." + name].data.copy_(parameter.data)
-    batch = collate(encoded[:BATCH], one_of=True, device=model.device)
+    batch = collate(_same_rows(inputs, encoded), one_of=True, device=model.device)
     loss = Supervised().loss(model.network.train(), batch, "tokens")
     ours = loss.total / loss.weight
     ours.backward()
@@ -188,6 +190,13 @@ def equality(base: Base, data: list[dict[str, Any]], encoded: list[Encoded]) -> 
         "gradient_worst_relative_difference": worst,
         "gradient_projection": dots / norms,
     }
+
+
+def _same_rows(inputs: Any, encoded: list[Encoded]) -> list[Encoded]:
+    """Our rows that stand in a batch of theirs (their loader shuffles)."""
+    known = {r.ids: r for r in encoded}
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    return [known[tuple(ids[:n].tolist())] for ids, n in zip(inputs["input_ids"], lengths, strict=True)]
 
 
 def main() -> None:

@@ -52,6 +52,7 @@ class Lora(Method):
             target_modules=self.targets if isinstance(self.targets, str) else list(self.targets),
             use_dora=self.dora,
             use_rslora=self.rslora,
+            fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in module.modules()),
             task_type="CAUSAL_LM" if head == "tokens" else "FEATURE_EXTRACTION",
         )
         wrapped: Any = get_peft_model(module, config, autocast_adapter_dtype=False)  # type: ignore[arg-type]
@@ -70,7 +71,11 @@ def linear_names(module: torch.nn.Module) -> list[str]:
     from torch.nn import Linear
 
     output = getattr(module, "get_output_embeddings", lambda: None)()
-    return [n for n, m in module.named_modules() if isinstance(m, Linear) and m is not output]
+    return [
+        name
+        for name, layer in module.named_modules()
+        if (isinstance(layer, Linear) or type(layer).__name__ == "Conv1D") and layer is not output
+    ]
 
 
 def _ends(name: str, target: str) -> bool:
