@@ -1,0 +1,31 @@
+"""Scores, intervals, paired comparison, verdict and report.
+
+Knows neither who answers (a baseline and a tuned model are both Predictors) nor how it was trained.
+"""
+
+from __future__ import annotations
+
+from afina.evaluate.evaluation import evaluate
+from afina.evaluate.page import html
+from afina.evaluate.paired import Comparison
+from afina.evaluate.report import CandidateResult, Report, Score, Verdict
+from afina.evaluate.scorer import Context, Scorer
+from afina.evaluate.scorers import SCORERS
+from afina.evaluate.statement import Statement
+from afina.evaluate.terminal import Table, table
+
+__all__ = [
+    "SCORERS",
+    "CandidateResult",
+    "Comparison",
+    "Context",
+    "Report",
+    "Score",
+    "Scorer",
+    "Statement",
+    "Table",
+    "Verdict",
+    "evaluate",
+    "html",
+    "table",
+]

@@ -1,0 +1,368 @@
+"""The evaluation: every candidate answers the sealed test, every answer is scored the same way.
+
+Does not know who answers nor how it was trained. A candidate sees questions only, never an answer
+(except through ``Likelihood``, which asks how probable the right answers are, and is asked last).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from afina.errors import AfinaError, DataError, Interrupted, ModelError, RequestError
+from afina.evaluate import notes as remarks
+from afina.evaluate.intervals import interval, resample, total
+from afina.evaluate.labels import class_counting, confusion, per_class
+from afina.evaluate.paired import Comparison, compare
+from afina.evaluate.report import CandidateResult, Report, Score
+from afina.evaluate.samples import draw
+from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
+from afina.evaluate.scorers import choose
+from afina.evaluate.verdict import Judged, decide, rule
+from afina.recipe import Evaluate, Goal
+from afina.types import Answer, Example, Likelihood, Predictor, Task
+
+Say = Callable[[str], None]
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A candidate that is loaded when its turn comes; ``predictor`` loads it."""
+
+    @property
+    def predictor(self) -> Any: ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A candidate that gives its memory back after its turn."""
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Measured:
+    """What one candidate said, before any score: answers and likelihoods, or why there are none."""
+
+    name: str
+    answers: list[Answer] = field(default_factory=list)
+    likelihoods: list[tuple[float, int]] | None = None
+    no_likelihood: str = ""
+    failure: dict[str, Any] | None = None
+    costs: dict[str, float] = field(default_factory=dict)
+
+
+Statistics = Mapping[tuple[str, str], tuple[Any, Array]]
+"""By candidate and scorer: the matrix of statistics [N, k] and its resampled sums [R, k]."""
+
+
+def evaluate(
+    candidates: Sequence[Predictor],
+    test: Sequence[Example],
+    *,
+    task: Task,
+    tuned: str,
+    goal: Goal | None,
+    settings: Evaluate,
+    seed: int,
+    test_sha256: str = "",
+    say: Say | None = None,
+) -> Report:
+    """Measure all candidates on the test and judge the one named ``tuned`` against the others.
+
+    ``task`` is resolved. A baseline that raises an AfinaError is carried in the report as a
+    failure with its reason; for ``tuned`` the error is raised. Raises DataError for an empty test,
+    ModelError for a wrong number of answers, RecipeError for a scorer that does not fit.
+    """
+    _check(candidates, test, tuned)
+    scorers = choose(task, settings.scorers, goal)
+    tell = say or (lambda _: None)
+    needs_likelihood = any(s.source == "likelihood" for s in scorers)
+    measured = [
+        _measure(c, test, task, settings.batch_size, needs_likelihood, c.name == tuned, tell)
+        for c in candidates
+    ]
+    golds = [task.gold(example) for example in test]
+    figures = _statistics(measured, scorers, test, golds, task, settings.resamples, seed)
+    results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
+    judged = _judged(results, scorers[0], figures, tuned, goal, settings, seed, len(test))
+    verdict, reasons = decide(judged)
+    classes, confusions = _by_class(measured, task, test, golds)
+    samples, samples_rule = draw(measured, test, golds, task, tuned, settings.samples, seed)
+    costs = {m.name: m.costs for m in measured if m.failure is None}
+    return Report(
+        metric=scorers[0].name,
+        verdict=verdict,
+        reasons=reasons,
+        rule=rule(judged),
+        goal={
+            "metric": scorers[0].name,
+            "at_least": judged.at_least,
+            "margin": judged.margin,
+        },
+        tuned=tuned,
+        test={"rows": len(test), "sha256": test_sha256},
+        confidence=settings.confidence,
+        resamples=settings.resamples,
+        seed=seed,
+        scorers={
+            s.name: {"better": s.better, "unit": s.unit, "sentence": s.sentence} for s in scorers
+        },
+        candidates=results,
+        comparison=judged.hardest,
+        comparisons=tuple(judged.comparisons),
+        costs=costs,
+        per_class=classes,
+        confusion=confusions,
+        samples=samples,
+        samples_rule=samples_rule,
+        notes=remarks.collect(judged, results, costs, classes, measured),
+    )
+
+
+def _check(candidates: Sequence[Predictor], test: Sequence[Example], tuned: str) -> None:
+    if not test:
+        raise DataError(
+            "the test has no rows, so nothing can be measured",
+            where="data.test",
+            do="give a test file, or a share above 0 in data.split.test",
+        )
+    names = [candidate.name for candidate in candidates]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise RequestError(
+            f"two candidates are called {twice[0]}",
+            where="evaluate.baselines",
+            do="name each baseline once",
+        )
+    if tuned not in names:
+        raise RequestError(f"no candidate is called {tuned}", where="evaluate")
+
+
+# ---------------------------------------------------------------------------- asking
+
+
+def _measure(
+    candidate: Predictor,
+    test: Sequence[Example],
+    task: Task,
+    batch_size: int | None,
+    likelihood: bool,
+    required: bool,
+    say: Say,
+) -> Measured:
+    """Open a candidate, ask it everything, close it. What is required raises its own error."""
+    found = Measured(candidate.name)
+    try:
+        _ask(candidate, test, task, batch_size, likelihood, found)
+    except Interrupted:
+        raise
+    except AfinaError as error:
+        if required or isinstance(error, WrongCount):
+            raise
+        found = Measured(candidate.name, failure=dict(error.as_json()["error"]))
+        say(f"{candidate.name} could not be measured: {error.what}")
+    finally:
+        if isinstance(candidate, Closes):
+            candidate.close()
+    if found.failure is None:
+        say(f"{candidate.name} answered {len(test)} questions in {found.costs['seconds']:.1f} s")
+    return found
+
+
+class WrongCount(ModelError):
+    """A predictor did not give one answer for each question."""
+
+
+def _ask(
+    candidate: Predictor,
+    test: Sequence[Example],
+    task: Task,
+    batch_size: int | None,
+    likelihood: bool,
+    found: Measured,
+) -> None:
+    started = time.perf_counter()
+    predictor = candidate.predictor if isinstance(candidate, Opens) else candidate
+    opened = time.perf_counter()
+    size = batch_size or len(test)
+    for start in range(0, len(test), size):
+        questions = [task.question(example) for example in test[start : start + size]]
+        answers = candidate.predict(questions)
+        _count(candidate.name, len(answers), len(questions))
+        found.answers.extend(answers)
+    seconds = time.perf_counter() - opened
+    rows = len(test)
+    found.costs = {
+        "open_seconds": opened - started,
+        "seconds": seconds,
+        "seconds_per_request": seconds / rows,
+        "prompt_tokens": sum(a.prompt_tokens for a in found.answers) / rows,
+        "answer_tokens": sum(a.answer_tokens for a in found.answers) / rows,
+        "cut_off": float(sum(a.finish == "length" for a in found.answers)),
+    }
+    if likelihood:
+        _ask_likelihood(predictor, test, found)
+
+
+def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) -> None:
+    if not isinstance(predictor, Likelihood):
+        found.no_likelihood = "it gives no probabilities of answers"
+        return
+    values = predictor.negative_log_likelihood(test)
+    _count(found.name, len(values), len(test))
+    wrong = [e.where for e, (nats, _) in zip(test, values, strict=True) if not math.isfinite(nats)]
+    if wrong or not sum(tokens for _, tokens in values):
+        found.no_likelihood = (
+            f"the likelihood of {len(wrong)} answers is not finite (first: {wrong[0]})"
+            if wrong
+            else "it counted no tokens in the right answers"
+        )
+        return
+    found.likelihoods = values
+
+
+def _count(name: str, given: int, asked: int) -> None:
+    if given != asked:
+        raise WrongCount(
+            f"{name} gave {given} answers to {asked} questions",
+            where=name,
+            do="a predictor gives one answer for each input, in order",
+        )
+
+
+# ---------------------------------------------------------------------------- counting
+
+
+def _statistics(
+    measured: Sequence[Measured],
+    scorers: Sequence[Scorer],
+    test: Sequence[Example],
+    golds: Sequence[Answer],
+    task: Task,
+    resamples: int,
+    seed: int,
+) -> Statistics:
+    """Matrices of statistics, counted once for scorers that share them, and their resamples."""
+    context = Context.of(task)
+    matrices: dict[tuple[str, Any], Any] = {}
+    for found in measured:
+        if found.failure is not None:
+            continue
+        for scorer in scorers:
+            key = (found.name, scorer.counting)
+            if key in matrices:
+                continue
+            if scorer.source == "likelihood":
+                if found.likelihoods is not None:
+                    rows = [{0: nats, 1: float(tokens)} for nats, tokens in found.likelihoods]
+                    matrices[key] = statistics(rows, 2)
+            else:
+                matrices[key] = _counted(scorer.counting(context), test, golds, found.answers)
+    sums = resample(list(matrices.values()), resamples, seed)
+    drawn = dict(zip(matrices, sums, strict=True))
+    return {
+        (m.name, s.name): (matrices[m.name, s.counting], drawn[m.name, s.counting])
+        for m in measured
+        for s in scorers
+        if (m.name, s.counting) in matrices
+    }
+
+
+def _counted(
+    counting: Counting,
+    test: Sequence[Example],
+    golds: Sequence[Answer],
+    answers: Sequence[Answer],
+) -> Any:
+    rows = (counting.count(*row) for row in zip(test, golds, answers, strict=True))
+    return statistics(rows, counting.width)
+
+
+def _result(
+    found: Measured,
+    scorers: Sequence[Scorer],
+    figures: Statistics,
+    rows: int,
+    confidence: float,
+) -> CandidateResult:
+    if found.failure is not None:
+        return CandidateResult(found.name, failure=found.failure)
+    scores: dict[str, Score] = {}
+    missing: dict[str, str] = {}
+    for scorer in scorers:
+        figure = figures.get((found.name, scorer.name))
+        if figure is None:
+            missing[scorer.name] = found.no_likelihood
+            continue
+        sums = total(figure[0])
+        around = interval(scorer, sums, figure[1], rows, confidence)
+        value = float(scorer.score(sums))
+        scores[scorer.name] = Score(value, around.low, around.high, around.method)
+    return CandidateResult(found.name, scores, missing)
+
+
+def _judged(
+    results: Sequence[CandidateResult],
+    scorer: Scorer,
+    figures: Statistics,
+    tuned: str,
+    goal: Goal | None,
+    settings: Evaluate,
+    seed: int,
+    rows: int,
+) -> Judged:
+    scores = {r.name: r.scores[scorer.name] for r in results if scorer.name in r.scores}
+    if tuned not in scores:
+        why = next(r.missing.get(scorer.name, "") for r in results if r.name == tuned)
+        raise ModelError(
+            f"{tuned} has no {scorer.name}: {why}", where="goal.metric", do="judge another score"
+        )
+    others = [name for name in scores if name != tuned]
+    comparisons: list[Comparison] = [
+        compare(
+            scorer,
+            name,
+            figures[tuned, scorer.name],
+            figures[name, scorer.name],
+            confidence=settings.confidence,
+            family=len(others),
+            seed=seed,
+        )
+        for name in others
+    ]
+    return Judged.of(
+        scorer,
+        tuned,
+        scores,
+        comparisons,
+        goal,
+        rows=rows,
+        confidence=settings.confidence,
+        asked=len(results) - 1,
+    )
+
+
+def _by_class(
+    measured: Sequence[Measured],
+    task: Task,
+    test: Sequence[Example],
+    golds: Sequence[Answer],
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Per class and confusion, by candidate; empty for tasks without labels."""
+    context = Context.of(task)
+    if not context.labels:
+        return {}, {}
+    counting = class_counting(context)
+    classes: dict[str, Any] = {}
+    confusions: dict[str, Any] = {}
+    for found in measured:
+        if found.failure is None:
+            sums = total(_counted(counting, test, golds, found.answers))
+            classes[found.name] = per_class(context.labels, sums)
+            if not context.several:
+                confusions[found.name] = confusion(context.labels, golds, found.answers)
+    return classes, confusions

@@ -1,0 +1,110 @@
+"""What a reader should know beside the verdict: each remark follows from a figure of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from afina.evaluate.report import CandidateResult
+from afina.evaluate.statement import Statement
+from afina.evaluate.verdict import Judged
+
+if TYPE_CHECKING:
+    from afina.evaluate.evaluation import Measured
+
+SIMPLE = ("majority", "linear", "embedding_linear", "nearest")
+"""Baselines that train no network: if one of them is as good, tuning was not needed."""
+PROMPTED = ("few_shot", "zero_shot")
+"""Baselines that spend prompt tokens on instructions, the longest prompt first."""
+FEW_ROWS = 30
+FEW_ROWS_IN_CLASS = 5
+
+
+def collect(
+    judged: Judged,
+    results: Sequence[CandidateResult],
+    costs: Mapping[str, Mapping[str, float]],
+    classes: Mapping[str, Any],
+    measured: Sequence[Measured],
+) -> tuple[Statement, ...]:
+    """All remarks, the weightiest first."""
+    return (
+        *_simple(judged, costs),
+        *_failures(judged, results),
+        *_goal(judged),
+        *_rows(judged, classes),
+        *_tokenizers(judged, measured),
+        *_cut_off(costs),
+        *_tokens(judged, costs),
+    )
+
+
+def _simple(judged: Judged, costs: Mapping[str, Mapping[str, float]]) -> Iterator[Statement]:
+    """The cheap baseline that is not shown to be worse (whatever the goal's margin)."""
+    for comparison in judged.comparisons:
+        low, _, _ = judged.advantage(comparison)
+        worse = low > 0 and comparison.p_value <= 1 - judged.confidence
+        if comparison.baseline in SIMPLE and not worse:
+            yield Statement(
+                "simple_solves",
+                judged.values(
+                    comparison,
+                    seconds=costs[judged.tuned]["seconds_per_request"],
+                    other_seconds=costs[comparison.baseline]["seconds_per_request"],
+                ),
+            )
+
+
+def _failures(judged: Judged, results: Sequence[CandidateResult]) -> Iterator[Statement]:
+    for result in results:
+        if result.failure is not None:
+            yield Statement("failed", {"candidate": result.name, "what": result.failure["what"]})
+        elif judged.scorer.name in result.missing:
+            values = {"candidate": result.name, "what": result.missing[judged.scorer.name]}
+            yield Statement("not_comparable", values | {"metric": judged.scorer.name})
+
+
+def _goal(judged: Judged) -> Iterator[Statement]:
+    own = judged.scores[judged.tuned]
+    if judged.at_least is None or not judged.asked:
+        return
+    reached = judged.scorer.sign * (own.value - judged.at_least) >= 0
+    if judged.scorer.sign > 0 and reached and own.low < judged.at_least:
+        yield Statement("goal_near", judged.values())
+    if judged.scorer.sign < 0 and reached and (own.high is None or own.high > judged.at_least):
+        yield Statement("goal_near_lower", judged.values())
+
+
+def _rows(judged: Judged, classes: Mapping[str, Any]) -> Iterator[Statement]:
+    if judged.rows < FEW_ROWS:
+        yield Statement("few_rows", {"rows": judged.rows})
+    table = classes.get(judged.tuned, ())
+    few = sum(row["support"] < FEW_ROWS_IN_CLASS for row in table)
+    if few and judged.scorer.name.startswith("macro_"):
+        values = {"classes": few, "all": len(table), "least": FEW_ROWS_IN_CLASS}
+        yield Statement("few_rows_in_class", values)
+
+
+def _tokenizers(judged: Judged, measured: Sequence[Measured]) -> Iterator[Statement]:
+    totals = {m.name: sum(tokens for _, tokens in m.likelihoods) for m in measured if m.likelihoods}
+    own = totals.get(judged.tuned)
+    others = [name for name, tokens in totals.items() if tokens != own]
+    if own is not None and others:
+        yield Statement("tokenizers", {"names": ", ".join([judged.tuned, *others])})
+
+
+def _cut_off(costs: Mapping[str, Mapping[str, float]]) -> Iterator[Statement]:
+    for name, cost in costs.items():
+        if cost["cut_off"]:
+            yield Statement("cut_off", {"candidate": name, "answers": int(cost["cut_off"])})
+
+
+def _tokens(judged: Judged, costs: Mapping[str, Mapping[str, float]]) -> Iterator[Statement]:
+    own = costs[judged.tuned]["prompt_tokens"]
+    for name in PROMPTED:
+        other = costs.get(name, {}).get("prompt_tokens", 0.0)
+        if own and other > own:
+            saved = other - own
+            values = {"baseline": name, "tuned": judged.tuned, "saved": saved}
+            yield Statement("tokens_saved", values | {"share": saved / other})
+            return

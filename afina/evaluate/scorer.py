@@ -1,0 +1,135 @@
+"""What a score is: a sum of per-example statistics and a function of that sum.
+
+Because every score is a function of a sum over examples, a bootstrap is one matrix product and
+always resamples whole examples, for a mean as for a macro F1 or a corpus chrF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afina.errors import RecipeError
+from afina.tasks import Classify, Generate
+from afina.types import Answer, Example, Task
+
+Array = NDArray[np.float64]
+Row = Mapping[int, float]
+"""The statistics of one example, sparse: column to amount; a column that is absent is 0."""
+Unit = Literal["share", "points", "perplexity"]
+"""``share``: 0 to 1, shown in percent. ``points``: 0 to 100. ``perplexity``: 1 and above."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a scorer may know of the task. ``labels`` is empty for a task without labels."""
+
+    labels: tuple[str, ...] = ()
+    several: bool = False
+    json: bool = False
+    """Whether the answers are JSON values, compared as such."""
+
+    @classmethod
+    def of(cls, task: Task) -> Context:
+        """The context of a resolved task."""
+        if isinstance(task, Classify):
+            return cls(labels=task.known_labels, several=bool(task.several))
+        return cls(json=isinstance(task, Generate) and task.answer == "json")
+
+    def require_labels(self, scorer: str) -> None:
+        """Raises RecipeError if the task has no labels."""
+        if not self.labels:
+            raise RecipeError(
+                f"the scorer {scorer} compares labels, and this task has none",
+                where="evaluate.scorers",
+                do="take it out, or use exact_match, chrf or rouge_l",
+            )
+
+    def refuse_labels(self, scorer: str) -> None:
+        """Raises RecipeError if the answers are labels, not text."""
+        if self.labels:
+            raise RecipeError(
+                f"the scorer {scorer} compares texts, and the answers of this task are labels",
+                where="evaluate.scorers",
+                do="take it out, or use accuracy or macro_f1",
+            )
+
+    def require_json(self, scorer: str) -> None:
+        """Raises RecipeError if the answers are not JSON."""
+        if not self.json:
+            raise RecipeError(
+                f"the scorer {scorer} reads the answers as JSON, and this task's are not",
+                where="evaluate.scorers",
+                do="set task.answer to json, or take the scorer out",
+            )
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How one example becomes a row of ``width`` statistics.
+
+    ``count(example, gold, answer)`` sees one example only, so rows can be added in any order.
+    """
+
+    width: int
+    count: Callable[[Example, Answer, Answer], Row]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A score: its name, which way is better, and how it follows from summed statistics.
+
+    ``score`` takes sums [..., k] and gives values [...]. ``counting`` makes the counter for a task
+    and raises RecipeError where the task does not fit; scorers with the same ``counting`` share
+    their statistics. ``proportion``: a mean of zeros and ones (statistics: hits, rows), for which
+    exact intervals and tests exist. ``source`` ``likelihood``: the statistics come from
+    ``Likelihood.negative_log_likelihood`` (nats, tokens) instead of answers.
+    """
+
+    name: str
+    sentence: str
+    counting: Callable[[Context], Counting]
+    score: Callable[[Array], Array]
+    better: Literal["higher", "lower"] = "higher"
+    unit: Unit = "share"
+    lowest: float = 0.0
+    highest: float | None = 1.0
+    proportion: bool = False
+    source: Literal["answers", "likelihood"] = "answers"
+
+    @property
+    def sign(self) -> int:
+        """+1 where higher is better, -1 where lower is."""
+        return 1 if self.better == "higher" else -1
+
+
+def statistics(rows: Iterable[Row], width: int) -> Any:
+    """Rows of statistics as a sparse matrix [N, width], float64 (scipy.sparse.csr_array)."""
+    from scipy.sparse import csr_array
+
+    values: list[float] = []
+    columns: list[int] = []
+    starts = [0]
+    for row in rows:
+        columns.extend(row.keys())
+        values.extend(row.values())
+        starts.append(len(columns))
+    return csr_array(
+        (np.asarray(values, np.float64), np.asarray(columns, np.int64), np.asarray(starts)),
+        shape=(len(starts) - 1, width),
+    )
+
+
+def ratio(numerator: Array, denominator: Array) -> Array:
+    """Element by element; 0 where the denominator is 0."""
+    safe = np.where(denominator == 0, 1.0, denominator)
+    return np.asarray(np.where(denominator == 0, 0.0, numerator / safe))
+
+
+def mean(sums: Array) -> Array:
+    """Score of the statistics (amount, rows)."""
+    return ratio(sums[..., 0], sums[..., 1])

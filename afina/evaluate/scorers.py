@@ -1,0 +1,42 @@
+"""The scorers there are, and which of them a run takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from afina.errors import RecipeError, nearest
+from afina.evaluate.answers import ANSWER_SCORERS
+from afina.evaluate.labels import LABEL_SCORERS
+from afina.evaluate.overlap import OVERLAP_SCORERS
+from afina.evaluate.scorer import Context, Scorer
+from afina.recipe import Goal
+from afina.types import Task
+
+SCORERS: Mapping[str, Scorer] = {
+    scorer.name: scorer for scorer in (*LABEL_SCORERS, *ANSWER_SCORERS, *OVERLAP_SCORERS)
+}
+"""Every scorer by its name. A new one is one value in its file's list."""
+
+
+def choose(task: Task, names: Sequence[str] | None, goal: Goal | None) -> tuple[Scorer, ...]:
+    """The scorers of an evaluation; the first is the one that is judged.
+
+    ``names`` as in ``evaluate.scorers`` (None: the task's). The goal's metric is measured in any
+    case. Raises RecipeError for an unknown name, or one that does not fit the task.
+    """
+    wished = list(names) if names is not None else list(task.scorers())
+    judged = goal.metric if goal is not None else (wished or list(task.scorers()))[0]
+    chosen = [_find(judged, "goal.metric" if goal is not None else "evaluate.scorers")]
+    chosen += [_find(name, "evaluate.scorers") for name in wished if name != judged]
+    if len({s.name for s in chosen}) != len(chosen):
+        raise RecipeError("a scorer is named twice", where="evaluate.scorers", do="name it once")
+    context = Context.of(task)
+    for scorer in chosen:
+        scorer.counting(context)
+    return tuple(chosen)
+
+
+def _find(name: str, where: str) -> Scorer:
+    if name not in SCORERS:
+        raise RecipeError(f"no scorer is called {name}", where=where, do=nearest(name, SCORERS))
+    return SCORERS[name]

@@ -1,0 +1,208 @@
+"""Sentences of the report: a code, its values, and the words for it in English and Spanish.
+
+Stored by code and values, so that a report can be read by a program and shown in either language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from afina.evaluate.figures import LANGUAGES, Filled, Language
+
+SENTENCES: Mapping[str, tuple[str, str]] = {
+    # the rule
+    "rule": (
+        "ship: better than every baseline in {metric}, each difference above {margin:difference} at "
+        "{confidence:whole_percent} confidence in a paired test. "
+        "hold: shown not to be better than some baseline by more than that. "
+        "unproven: neither is shown; the test has too few rows to tell.",
+        "ship (adelante): mejor que todas las referencias en {metric}, con cada diferencia por encima "
+        "de {margin:difference} al {confidence:whole_percent} de confianza en una prueba pareada. "
+        "hold (alto): se demuestra que no supera en esa medida a alguna referencia. "
+        "unproven (sin demostrar): ni lo uno ni lo otro; la prueba tiene muy pocas filas para decidir.",
+    ),
+    "rule_goal": (
+        "ship: better than every baseline in {metric}, each difference above {margin:difference} at "
+        "{confidence:whole_percent} confidence in a paired test, and a measured value of {bound} "
+        "{at_least:score}. "
+        "hold: shown not to be better than some baseline by more than that, or the whole interval "
+        "misses the goal. "
+        "unproven: neither is shown; the test has too few rows to tell.",
+        "ship (adelante): mejor que todas las referencias en {metric}, con cada diferencia por encima "
+        "de {margin:difference} al {confidence:whole_percent} de confianza en una prueba pareada, y "
+        "un valor medido de {bound} {at_least:score}. "
+        "hold (alto): se demuestra que no supera en esa medida a alguna referencia, o el intervalo "
+        "entero queda fuera del objetivo. "
+        "unproven (sin demostrar): ni lo uno ni lo otro; la prueba tiene muy pocas filas para decidir.",
+    ),
+    "rule_alone": (
+        "No baseline was asked for, so the goal alone decides. ship: the whole interval of {metric} "
+        "reaches the goal. hold: the whole interval misses it. unproven: neither, or no goal.",
+        "No se pidió ninguna referencia, así que decide solo el objetivo. ship (adelante): el "
+        "intervalo entero de {metric} alcanza el objetivo. hold (alto): el intervalo entero queda "
+        "fuera. unproven (sin demostrar): ni lo uno ni lo otro, o no hay objetivo.",
+    ),
+    # reasons
+    "beats": (
+        "{tuned} ({value:score}) is better than every baseline. The hardest to beat is {baseline} "
+        "({other:score}): {difference:difference}, interval {low:difference} to {high:difference}, "
+        "p {p_value:probability}.",
+        "{tuned} ({value:score}) supera a todas las referencias. La más difícil de superar es "
+        "{baseline} ({other:score}): {difference:difference}, intervalo de {low:difference} a "
+        "{high:difference}, p {p_value:probability}.",
+    ),
+    "not_better": (
+        "{tuned} ({value:score}) is shown not to be better than {baseline} ({other:score}) by more "
+        "than {margin:difference}: {difference:difference}, interval {low:difference} to "
+        "{high:difference}.",
+        "Se demuestra que {tuned} ({value:score}) no supera a {baseline} ({other:score}) en más de "
+        "{margin:difference}: {difference:difference}, intervalo de {low:difference} a "
+        "{high:difference}.",
+    ),
+    "not_told": (
+        "The difference of {tuned} ({value:score}) from {baseline} ({other:score}) is "
+        "{difference:difference}, interval {low:difference} to {high:difference}: {rows:count} test "
+        "rows are too few to tell. If it stays as it is, about {needed:count} would be needed.",
+        "La diferencia entre {tuned} ({value:score}) y {baseline} ({other:score}) es "
+        "{difference:difference}, intervalo de {low:difference} a {high:difference}: {rows:count} "
+        "filas de prueba son pocas para decidir. Si se mantiene, harían falta unas {needed:count}.",
+    ),
+    "no_gain": (
+        "{tuned} ({value:score}) shows no gain over {baseline} ({other:score}) that reaches "
+        "{margin:difference}: {difference:difference}, interval {low:difference} to "
+        "{high:difference} on {rows:count} test rows. More rows alone are unlikely to change that.",
+        "{tuned} ({value:score}) no muestra una mejora sobre {baseline} ({other:score}) que alcance "
+        "{margin:difference}: {difference:difference}, intervalo de {low:difference} a "
+        "{high:difference} con {rows:count} filas de prueba. Más filas, por sí solas, difícilmente "
+        "lo cambiarán.",
+    ),
+    "goal_reached": (
+        "The goal of {bound} {at_least:score} in {metric} is reached: {value:score}, interval "
+        "{low:score} to {high:score}.",
+        "Se alcanza el objetivo de {bound} {at_least:score} en {metric}: {value:score}, intervalo de "
+        "{low:score} a {high:score}.",
+    ),
+    "goal_missed": (
+        "The goal of {bound} {at_least:score} in {metric} is missed: {value:score}, interval "
+        "{low:score} to {high:score}.",
+        "No se alcanza el objetivo de {bound} {at_least:score} en {metric}: {value:score}, intervalo "
+        "de {low:score} a {high:score}.",
+    ),
+    "goal_open": (
+        "Whether the goal of {bound} {at_least:score} in {metric} is reached cannot be told: "
+        "{value:score}, interval {low:score} to {high:score} on {rows:count} test rows.",
+        "No se puede decidir si se alcanza el objetivo de {bound} {at_least:score} en {metric}: "
+        "{value:score}, intervalo de {low:score} a {high:score} con {rows:count} filas de prueba.",
+    ),
+    "no_comparison": (
+        "No baseline could be compared in {metric}, so nothing shows that tuning was worth it.",
+        "No se pudo comparar ninguna referencia en {metric}, así que nada demuestra que afinar "
+        "valiera la pena.",
+    ),
+    "no_goal": (
+        "Neither a baseline nor a goal was given, so there is nothing to judge {metric} against.",
+        "No se dio ni referencia ni objetivo, así que no hay con qué juzgar {metric}.",
+    ),
+    # notes
+    "simple_solves": (
+        "{baseline} is not shown to be worse than {tuned} in {metric}: the difference is "
+        "{difference:difference}, interval {low:difference} to {high:difference}. {baseline} takes "
+        "{other_seconds:duration} a request, {tuned} {seconds:duration}. A simple model may already "
+        "solve this task.",
+        "No se demuestra que {baseline} sea peor que {tuned} en {metric}: la diferencia es de "
+        "{difference:difference}, intervalo de {low:difference} a {high:difference}. {baseline} "
+        "tarda {other_seconds:duration} por petición y {tuned} {seconds:duration}. Puede que un "
+        "modelo sencillo ya resuelva esta tarea.",
+    ),
+    "failed": (
+        "{candidate} could not be measured, so nothing is said about it: {what}",
+        "{candidate} no se pudo medir, así que nada se afirma sobre ello: {what}",
+    ),
+    "not_comparable": (
+        "{candidate} has no {metric} and is not compared: {what}",
+        "{candidate} no tiene {metric} y no se compara: {what}",
+    ),
+    "goal_near": (
+        "The goal is reached on this test, but the interval of {metric} begins at {low:score} and "
+        "the goal is {at_least:score}.",
+        "El objetivo se alcanza en esta prueba, pero el intervalo de {metric} empieza en {low:score} "
+        "y el objetivo es {at_least:score}.",
+    ),
+    "goal_near_lower": (
+        "The goal is reached on this test, but the interval of {metric} ends at {high:score} and "
+        "the goal is {at_least:score}.",
+        "El objetivo se alcanza en esta prueba, pero el intervalo de {metric} acaba en {high:score} "
+        "y el objetivo es {at_least:score}.",
+    ),
+    "few_rows": (
+        "The test has only {rows:count} rows; the intervals are wide for that reason.",
+        "La prueba tiene solo {rows:count} filas; por eso los intervalos son anchos.",
+    ),
+    "few_rows_in_class": (
+        "{classes:count} of {all:count} classes have fewer than {least:count} test rows. An average "
+        "over classes rests on few rows there, and its interval is likely too narrow.",
+        "{classes:count} de {all:count} clases tienen menos de {least:count} filas de prueba. La "
+        "media por clases se apoya ahí en pocas filas y su intervalo es probablemente demasiado "
+        "estrecho.",
+    ),
+    "cut_off": (
+        "{answers:count} answers of {candidate} were cut off at the longest length allowed "
+        "(task.max_new_tokens).",
+        "{answers:count} respuestas de {candidate} se cortaron en la longitud máxima permitida "
+        "(task.max_new_tokens).",
+    ),
+    "tokens_saved": (
+        "Against {baseline}, {tuned} needs {saved:count} fewer tokens in the prompt of each request "
+        "({share:percent}).",
+        "Frente a {baseline}, {tuned} necesita {saved:count} tokens menos en cada petición "
+        "({share:percent}).",
+    ),
+    "tokenizers": (
+        "Perplexities were measured over different numbers of tokens, so the tokenizers differ and "
+        "the values cannot be compared: {names}.",
+        "Las perplejidades se midieron sobre cantidades distintas de tokens, así que los "
+        "tokenizadores difieren y los valores no son comparables: {names}.",
+    ),
+    # how samples are drawn
+    "samples": (
+        "{wrong:count} of these {shown:count} rows were drawn at random from the {errors:count} that "
+        "{tuned} got wrong, the others at random from the rest.",
+        "De estas {shown:count} filas, {wrong:count} se sortearon entre las {errors:count} en que "
+        "{tuned} falló y las demás entre el resto.",
+    ),
+    "samples_random": (
+        "These {shown:count} rows were drawn at random.",
+        "Estas {shown:count} filas se eligieron al azar.",
+    ),
+}
+"""Code to (English, Spanish). Both have the same places."""
+
+BOUND = {"higher": ("at least", "al menos"), "lower": ("at most", "como mucho")}
+"""Words for the side of a goal: the value ``better`` of a statement gives ``{bound}``."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One sentence. ``values`` hold what its places need, ``unit`` among them where scores occur."""
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def say(self, language: Language) -> str:
+        """The sentence in a language."""
+        index = LANGUAGES.index(language)
+        values = dict(self.values)
+        values["bound"] = BOUND[str(values.get("better", "higher"))][index]
+        unit = str(values.get("unit", "share"))
+        return Filled(language, unit).vformat(SENTENCES[self.code][index], (), values)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Code and values."""
+        return {"code": self.code, "values": dict(self.values)}
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Statement:
+        """Read back what ``as_dict`` wrote."""
+        return cls(str(value["code"]), dict(value["values"]))

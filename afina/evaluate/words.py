@@ -1,0 +1,232 @@
+"""Every label of the page, in English and Spanish. Sentences with figures are in ``statement``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    # the page
+    "report": ("Report", "Informe"),
+    "language": ("Language", "Idioma"),
+    "theme": ("Theme", "Tema"),
+    "auto": ("Auto", "Auto"),
+    "light": ("Light", "Claro"),
+    "dark": ("Dark", "Oscuro"),
+    "contents": ("Contents", "Contenido"),
+    "run": ("Run", "Ejecución"),
+    "task": ("Task", "Tarea"),
+    "base": ("Base model", "Modelo base"),
+    "method": ("Method", "Método"),
+    "of": ("of", "de"),
+    # verdict
+    "verdict": ("Verdict", "Veredicto"),
+    "ship": ("Ship", "Adelante"),
+    "hold": ("Hold", "Alto"),
+    "unproven": ("Not proven", "Sin demostrar"),
+    "ship_line": ("Tuning was worth it.", "Ha valido la pena afinar."),
+    "hold_line": ("Not good enough to use.", "No es lo bastante bueno para usarlo."),
+    "unproven_line": ("Too few examples to tell.", "Muy pocos ejemplos para decidir."),
+    "rule": ("The rule, fixed before the test", "La regla, fijada antes de la prueba"),
+    "notes": ("Worth knowing", "Conviene saber"),
+    "tuned": ("Tuned model", "Modelo afinado"),
+    "hardest": ("Hardest baseline to beat", "Referencia más difícil de superar"),
+    "difference": ("Difference", "Diferencia"),
+    "test_rows": ("Test rows", "Filas de prueba"),
+    "goal": ("Goal", "Objetivo"),
+    # candidates
+    "candidates": ("All candidates on the same test", "Todos los candidatos en la misma prueba"),
+    "candidate": ("Candidate", "Candidato"),
+    "candidates_about": (
+        "Each value with the interval that holds the true one at the stated confidence. "
+        "The judged score stands first.",
+        "Cada valor, con el intervalo que contiene el verdadero al nivel de confianza indicado. "
+        "La medida que decide va primero.",
+    ),
+    "confidence": ("Confidence", "Confianza"),
+    "not_measured": ("not measured", "sin medir"),
+    "lower_is_better": ("lower is better", "mejor cuanto más bajo"),
+    "judged": ("decides", "decide"),
+    "scores": ("Scores", "Medidas"),
+    "whiskers": (
+        "Bars begin at the lowest possible value; the line on each is its interval.",
+        "Las barras empiezan en el menor valor posible; la línea sobre cada una es su intervalo.",
+    ),
+    "comparisons": ("Tuned minus each baseline", "Afinado menos cada referencia"),
+    "comparisons_about": (
+        "On the same rows, in the judged score. The p-value is of no difference at all.",
+        "Sobre las mismas filas y en la medida que decide. El valor p es el de que no haya ninguna "
+        "diferencia.",
+    ),
+    "baseline": ("Baseline", "Referencia"),
+    "interval": ("Interval", "Intervalo"),
+    "p_value": ("p-value", "Valor p"),
+    "test": ("Test", "Prueba"),
+    "mcnemar": ("McNemar, exact", "McNemar, exacta"),
+    "permutation": ("permutation", "permutación"),
+    "only_tuned": ("Only tuned right", "Solo acierta el afinado"),
+    "only_baseline": ("Only baseline right", "Solo acierta la referencia"),
+    # learning curves
+    "curves": ("Learning curves", "Curvas de aprendizaje"),
+    "train_loss": ("Training loss", "Pérdida de entrenamiento"),
+    "validation_loss": ("Validation loss", "Pérdida de validación"),
+    "learning_rate": ("Learning rate", "Tasa de aprendizaje"),
+    "step": ("Step", "Paso"),
+    "best_step": ("best weights", "mejores pesos"),
+    "alert": ("Alert", "Aviso"),
+    "averaged": (
+        "Training loss averaged over steps, to be readable:",
+        "Pérdida de entrenamiento promediada para que se lea bien, en pasos:",
+    ),
+    "stopped": ("Stopped early", "Parada anticipada"),
+    "validation_table": ("Validation figures", "Cifras de validación"),
+    "validation_accuracy": ("Validation accuracy", "Exactitud en validación"),
+    # classes
+    "confusion": ("Which labels are confused", "Qué etiquetas se confunden"),
+    "confusion_about": (
+        "Rows are the right labels, columns the answers of the tuned model; the shade is the share "
+        "of the row.",
+        "Las filas son las etiquetas correctas y las columnas las respuestas del modelo afinado; el "
+        "tono es la parte de la fila.",
+    ),
+    "confusion_numbers": (
+        "Labels are numbered as in the table of classes; point at a cell for its names.",
+        "Las etiquetas llevan el número de la tabla de clases; señala una celda para ver sus nombres.",
+    ),
+    "confusion_large": (
+        "There are too many labels for a picture; the most frequent confusions are listed.",
+        "Hay demasiadas etiquetas para una imagen; se listan las confusiones más frecuentes.",
+    ),
+    "right_label": ("Right label", "Etiqueta correcta"),
+    "given_label": ("Answer", "Respuesta"),
+    "no_label": ("(no label)", "(ninguna etiqueta)"),
+    "most_confused": ("Most frequent confusions", "Confusiones más frecuentes"),
+    "no_confusions": (
+        "The tuned model confused nothing on this test.",
+        "El modelo afinado no confundió nada en esta prueba.",
+    ),
+    "rows": ("Rows", "Filas"),
+    "share_of_label": ("Share of the label", "Parte de la etiqueta"),
+    "classes": ("By class", "Por clase"),
+    "classes_about": (
+        "The tuned model; beside it the F1 of the baseline that is hardest to beat.",
+        "El modelo afinado y, al lado, el F1 de la referencia más difícil de superar.",
+    ),
+    "classes_alone": ("The tuned model.", "El modelo afinado."),
+    "worst_first": ("Lowest F1 first.", "Primero, el F1 más bajo."),
+    "class": ("Class", "Clase"),
+    "precision": ("Precision", "Precisión"),
+    "recall": ("Recall", "Exhaustividad"),
+    "f1": ("F1", "F1"),
+    "support": ("Rows", "Filas"),
+    # samples
+    "samples": ("Side by side", "Frente a frente"),
+    "samples_marks": (
+        "Marked: words that the right answer does not have. Framed: words it has and the answer lacks.",
+        "Marcadas: palabras que no están en la respuesta correcta. Enmarcadas: las que están en ella "
+        "y faltan aquí.",
+    ),
+    "question": ("Question", "Pregunta"),
+    "gold": ("Right answer", "Respuesta correcta"),
+    "right": ("right", "acierta"),
+    "wrong": ("wrong", "falla"),
+    "empty": ("(empty)", "(vacía)"),
+    "others": ("Other candidates", "Otros candidatos"),
+    # data
+    "data": ("Data", "Datos"),
+    "rows_read": ("Rows read", "Filas leídas"),
+    "rows_kept": ("Rows kept", "Filas conservadas"),
+    "dropped": ("Dropped", "Descartadas"),
+    "training": ("Training", "Entrenamiento"),
+    "validation": ("Validation", "Validación"),
+    "split": ("How the split was made", "Cómo se hizo la división"),
+    "balance": ("Rows by label", "Filas por etiqueta"),
+    "contradictions": ("Contradictions", "Contradicciones"),
+    "fingerprint": ("Fingerprint of data and split", "Huella de datos y división"),
+    "sealed": ("Test, sealed until the evaluation", "Prueba, sellada hasta la evaluación"),
+    # estimate and cost
+    "estimate": ("Estimate against fact", "Lo estimado y lo medido"),
+    "figure": ("Figure", "Cifra"),
+    "estimated": ("Estimated", "Estimado"),
+    "measured": ("Measured", "Medido"),
+    "ratio": ("Measured / estimated", "Medido / estimado"),
+    "training_time": ("Training time", "Tiempo de entrenamiento"),
+    "memory": ("Peak memory", "Memoria máxima"),
+    "disk": ("Disk", "Disco"),
+    "tokens": ("Tokens read", "Tokens leídos"),
+    "plan": ("Values the plan derived", "Valores que dedujo el plan"),
+    "key": ("Key", "Clave"),
+    "value": ("Value", "Valor"),
+    "reason": ("Reason", "Motivo"),
+    "cost": ("Cost", "Coste"),
+    "cost_training": ("of training", "del entrenamiento"),
+    "cost_requests": ("of each request, on this machine", "de cada petición, en esta máquina"),
+    "time_per_request": ("Time a request", "Tiempo por petición"),
+    "prompt_tokens": ("Prompt tokens", "Tokens de entrada"),
+    "answer_tokens": ("Answer tokens", "Tokens de respuesta"),
+    "open_time": ("Time to be ready", "Tiempo hasta estar listo"),
+    "cut_off": ("Cut off", "Cortadas"),
+    "trained": ("Parameters trained", "Parámetros entrenados"),
+    "speed": ("Tokens a second", "Tokens por segundo"),
+    "rows_speed": ("Rows a second", "Filas por segundo"),
+    "device": ("Machine", "Máquina"),
+    "precision_of": ("Arithmetic", "Aritmética"),
+    # reproduce
+    "reproduce": ("To reproduce", "Para reproducirlo"),
+    "command": ("Command", "Orden"),
+    "recipe": ("The recipe, with every value", "La receta, con todos sus valores"),
+    "versions": ("Versions", "Versiones"),
+    "weights": ("Weights (sha256)", "Pesos (sha256)"),
+    "licence": ("Licence", "Licencia"),
+    "resamples": ("Bootstrap resamples", "Remuestreos"),
+    "seed": ("Seed", "Semilla"),
+}
+"""Key to (English, Spanish)."""
+
+METRICS: Mapping[str, tuple[str, str]] = {
+    "accuracy": ("Accuracy", "Exactitud"),
+    "macro_f1": ("Macro F1", "F1 macro"),
+    "macro_precision": ("Macro precision", "Precisión macro"),
+    "macro_recall": ("Macro recall", "Exhaustividad macro"),
+    "micro_f1": ("Micro F1", "F1 micro"),
+    "micro_precision": ("Micro precision", "Precisión micro"),
+    "micro_recall": ("Micro recall", "Exhaustividad micro"),
+    "exact_match": ("Exact match", "Coincidencia exacta"),
+    "json_valid": ("Valid JSON", "JSON válido"),
+    "field_f1": ("Field F1", "F1 por campo"),
+    "perplexity": ("Perplexity", "Perplejidad"),
+    "chrf": ("chrF", "chrF"),
+    "bleu": ("BLEU", "BLEU"),
+    "rouge_l": ("ROUGE-L", "ROUGE-L"),
+}
+"""Names of the scores as a reader sees them."""
+
+CANDIDATES: Mapping[str, tuple[str, str]] = {
+    "tuned": ("Tuned", "Afinado"),
+    "majority": ("Majority class", "Clase mayoritaria"),
+    "linear": ("Linear model", "Modelo lineal"),
+    "embedding_linear": ("Embeddings + linear", "Vectores + lineal"),
+    "nearest": ("Nearest neighbour", "Vecino más cercano"),
+    "zero_shot": ("Base, zero-shot", "Base, sin ejemplos"),
+    "few_shot": ("Base, few-shot", "Base, con ejemplos"),
+}
+"""Names of the usual candidates; any other is shown by its own."""
+
+SENTENCES_OF_METRICS: Mapping[str, str] = {
+    "accuracy": "Parte de las filas con exactamente la etiqueta (o etiquetas) correcta.",
+    "macro_f1": "F1 de cada clase, promediado con igual peso.",
+    "macro_precision": "Precisión de cada clase, promediada con igual peso.",
+    "macro_recall": "Exhaustividad de cada clase, promediada con igual peso.",
+    "micro_f1": "F1 de todas las etiquetas juntas: las clases frecuentes pesan más.",
+    "micro_precision": "Parte de las etiquetas dadas que son correctas.",
+    "micro_recall": "Parte de las etiquetas correctas que se dieron.",
+    "exact_match": "Parte de las respuestas iguales a la correcta (JSON por su valor, texto sin "
+    "espacios alrededor, etiquetas como conjunto).",
+    "json_valid": "Parte de las respuestas que son un objeto o una lista JSON y nada más.",
+    "field_f1": "F1 de los campos de las respuestas JSON, todas las filas juntas.",
+    "perplexity": "Cuánto sorprenden al modelo las respuestas correctas, por token; solo comparable "
+    "entre modelos con el mismo tokenizador.",
+    "chrf": "N-gramas de caracteres en común con las respuestas correctas (chrF, como sacrebleu).",
+    "bleu": "N-gramas de palabras en común con las respuestas correctas (BLEU, como sacrebleu).",
+    "rouge_l": "F de la secuencia común de palabras más larga, promediado por filas (ROUGE-L).",
+}
+"""The scorers' own sentences in Spanish; the English ones stand with the scorers."""
