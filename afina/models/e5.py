@@ -102,7 +102,9 @@ def _read_header(path: Path, data: mmap.mmap | bytes) -> Packed:
     version, *counts, epsilon, block = struct.unpack_from("<I7ifi", data, 4)
     if version != VERSION or block != _BLOCK or not all(0 < n <= 1 << 20 for n in counts):
         raise _broken(path, f"version {version}, block {block}, sizes {counts}")
-    sizes = Sizes(*counts, float(f"{epsilon:.6g}"))
+    hidden, layers, heads, inner, vocabulary, positions, kinds = counts
+    norm_epsilon = float(f"{epsilon:.6g}")
+    sizes = Sizes(hidden, layers, heads, inner, vocabulary, positions, kinds, norm_epsilon)
     at = 4 + struct.calcsize("<I7ifi")
     count, _bos, _eos, _pad, _unk, blob_bytes = struct.unpack_from("<5iQ", data, at)
     at += struct.calcsize("<5iQ")

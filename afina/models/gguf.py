@@ -151,6 +151,8 @@ def read_container(path: Path) -> Container:
         tensor_count = cursor.count(MAX_TENSORS, "tensors")
         fields = _read_fields(cursor, cursor.count(MAX_FIELDS, "fields"))
         tensors = _read_tensors(cursor, tensor_count, fields)
+    if not tensors:
+        raise broken(path, "it holds no tensors")
     if int(fields.get("split.count") or 1) > 1:
         raise ModelError(
             f"this is one of {fields['split.count']} parts of a model",

@@ -6,6 +6,7 @@ packages: what to do when the hub cannot be had is its caller's business.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import queue
 import socket
@@ -131,7 +132,6 @@ def fetch(name: str, revision: str | None, *, cache: Path, say: Say) -> Path:
 def _ask(name: str, revision: str | None) -> tuple[str, int]:
     """The commit of a model and the bytes of the files that we would fetch."""
     from huggingface_hub import HfApi
-    from huggingface_hub.utils._paths import filter_repo_objects
 
     info = _hub_call(
         name,
@@ -141,7 +141,7 @@ def _ask(name: str, revision: str | None) -> tuple[str, int]:
         ),
     )
     sizes = {file.rfilename: int(file.size or 0) for file in info.siblings or []}
-    wanted = list(filter_repo_objects(sizes, allow_patterns=ALLOWED, ignore_patterns=REFUSED))
+    wanted = [file for file in sizes if _matches(file, ALLOWED) and not _matches(file, REFUSED)]
     if not any(file in (SINGLE, INDEX) for file in wanted):
         pickles = sorted(f for f in sizes if f.endswith((".bin", ".pt", ".pth", ".ckpt")))
         what = "has its weights as pickles alone" if pickles else f"has no {SINGLE}"
@@ -151,6 +151,10 @@ def _ask(name: str, revision: str | None) -> tuple[str, int]:
             do="take another revision or a copy in safetensors (many models have one as refs/pr/…)",
         )
     return str(info.sha), sum(sizes[file] for file in wanted)
+
+
+def _matches(file: str, patterns: list[str]) -> bool:
+    return any(fnmatch.fnmatchcase(file, pattern) for pattern in patterns)
 
 
 def _download(name: str, revision: str | None, cache: Path) -> Path:
