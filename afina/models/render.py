@@ -222,16 +222,14 @@ class ChatRenderer:
 
     def _find_stop_ids(self) -> frozenset[int]:
         """The tokenizer's end token, and the control token with which the template ends a turn."""
-        stops = {self.tokenizer.eos_token_id} - {None}
+        stops = {self.tokenizer.eos_token_id}
         if self.has_template:
-            probe = [Message("user", "a"), Message("assistant", "b")]
-            before = self._render(probe[:1], (), generation=True)
-            after = self._render(probe, (), generation=False)
-            if after.startswith(before):
-                ids = self._tokens(after[len(before) :])
-                controls = set(self.tokenizer.all_special_ids) | {
-                    i for i, t in self.tokenizer.added_tokens_decoder.items() if t.special
-                }
-                first = next((i for i in ids if i in controls), None)
-                stops |= {first} - {None}
+            said = "quartz"
+            probe = [Message("user", "a"), Message("assistant", said)]
+            rendered = self._render(probe, (), generation=False)
+            after = rendered[rendered.rfind(said) + len(said) :]
+            controls = set(self.tokenizer.all_special_ids) | {
+                i for i, t in self.tokenizer.added_tokens_decoder.items() if t.special
+            }
+            stops.add(next((i for i in self._tokens(after) if i in controls), None))
         return frozenset(int(i) for i in stops if i is not None)
