@@ -155,6 +155,11 @@ def _load_module(
         if "attention" not in str(error).lower():
             raise
         module = kind.from_pretrained(base.folder, **options)
+    for layer in module.modules():
+        # bitsandbytes would repack 4-bit weights at the first evaluation on a CPU and unpack them
+        # for the next step; the frozen weights are to stay bit for bit what they are.
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
     return module
 
 
