@@ -18,7 +18,7 @@ ROOM_TOKENS = 64
 """Columns added beyond need when a buffer has to grow."""
 
 
-class GrowingLayer(DynamicLayer):
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     """Keys and values [B, H, T, D] of one layer, as views on buffers [B, H, capacity, D]."""
 
     key_buffer: torch.Tensor
@@ -76,7 +76,7 @@ class GrowingLayer(DynamicLayer):
 
 
 class KeyValueCache(Cache):  # type: ignore[misc]
-    """The cache of a whole decoder. ``capacity``: columns that each layer makes room for at once."""
+    """The cache of a whole decoder. ``capacity``: columns that each layer has room for at once."""
 
     def __init__(self, capacity: int = 0) -> None:
         layer = type("SizedLayer", (GrowingLayer,), {"first_capacity": capacity})

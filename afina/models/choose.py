@@ -17,8 +17,9 @@ from afina.errors import RequestError
 from afina.models.cache import takes_cache
 from afina.models.decoder import Decoder, core_of, shared_length, work_prefix
 from afina.models.generate import ROWS_AT_ONCE, TOKENS_AT_ONCE, check_prompt
+from afina.models.likelihood import answer_losses
 from afina.models.load import Model
-from afina.types import IGNORED, Batch
+from afina.types import IGNORED, Encoded
 
 LOGITS_AT_ONCE = 2**26
 """Most scores (rows × tokens of the tree × vocabulary) in memory at once."""
@@ -115,20 +116,12 @@ def _by_row(
     pairs.sort(key=lambda pair: -(len(prompts[pair[0]]) + len(options[pair[1]])))
     for start in range(0, len(pairs), batch_size):
         part = pairs[start : start + batch_size]
-        lengths = [len(prompts[i]) + len(options[k]) for i, k in part]
-        ids = torch.zeros(len(part), max(lengths), dtype=torch.long)
-        targets = torch.full_like(ids, IGNORED)
-        for row, (i, k) in enumerate(part):
-            ids[row, : lengths[row]] = torch.tensor([*prompts[i], *options[k]])
-            targets[row, len(prompts[i]) : lengths[row]] = torch.tensor(list(options[k]))
-        batch = Batch(
-            ids.to(model.device), torch.tensor(lengths).to(model.device), targets.to(model.device)
-        )
-        with torch.inference_mode():
-            values = model.network.token_logprobs(batch).double().cpu()
-        parts = values.split([len(options[k]) for _, k in part])
-        for (i, k), part_values in zip(part, parts, strict=True):
-            scores[i, k] = float(part_values.sum())
+        rows = [
+            Encoded("", (*prompts[i], *options[k]), (*[IGNORED] * len(prompts[i]), *options[k]))
+            for i, k in part
+        ]
+        for (i, k), (loss, _) in zip(part, answer_losses(model, rows), strict=True):
+            scores[i, k] = -loss
 
 
 def _tree(options: Sequence[Sequence[int]]) -> _Tree:

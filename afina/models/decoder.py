@@ -40,7 +40,11 @@ class Decoder:
     logits: torch.Tensor
 
     def __init__(
-        self, model: Model, prompts: Sequence[Sequence[int]], room: int, prefix: Prefix | None = None
+        self,
+        model: Model,
+        prompts: Sequence[Sequence[int]],
+        room: int,
+        prefix: Prefix | None = None,
     ) -> None:
         self._core = core_of(model)
         self._device = model.device
@@ -48,7 +52,6 @@ class Decoder:
         self._rows = [list(p) for p in prompts]
         self.width = max(len(p) for p in prompts)
         self._first = torch.tensor([self.width - len(p) for p in prompts], device=self._device)
-        self._padded = bool((self._first > 0).any())
         if not takes_cache(self._core):
             self.cache: KeyValueCache | None = None
             self._again()
@@ -83,7 +86,6 @@ class Decoder:
         self._rows = [self._rows[r] for r in rows]
         chosen = torch.tensor(list(rows), dtype=torch.long, device=self._device)
         self._first = self._first[chosen]
-        self._padded = bool((self._first > 0).any())
         self.logits = self.logits[chosen]
         if self.cache is not None:
             self.cache.keep(chosen)
@@ -92,9 +94,11 @@ class Decoder:
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits [B, 1, V] after the last of ``ids`` [B, Q], the next columns of every row."""
         columns = torch.arange(self.width, device=self._device)
-        options: dict[str, Any] = {"past_key_values": self.cache, "use_cache": True}
-        if self._padded:
-            options["attention_mask"] = (columns[None, :] >= self._first[:, None]).long()
+        options: dict[str, Any] = {
+            "past_key_values": self.cache,
+            "use_cache": True,
+            "attention_mask": (columns[None, :] >= self._first[:, None]).long(),
+        }
         if "position_ids" in self._accepts:
             places = columns[-ids.shape[1] :][None, :] - self._first[:, None]
             options["position_ids"] = places.clamp_(min=0)
@@ -152,7 +156,7 @@ class Decoder:
 
 
 def core_of(model: Model) -> Any:
-    """The Transformers language model. Raises TypeError for a classifier (a fault of the caller)."""
+    """The Transformers language model. A classifier has none: TypeError, a fault of the caller."""
     if not isinstance(model.network, TokenNetwork):
         raise TypeError("a classifier writes no text")
     return model.network.core

@@ -1,10 +1,11 @@
-"""Which token comes next: penalties, bias, temperature, nucleus, and the log-probabilities reported.
+"""Which token comes next: penalties, bias, temperature, nucleus; and its log-probability.
 
 A row draws from its own generator, so what it says does not depend on the rows beside it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +96,9 @@ def _penalised(
     scores = scores.clone()
     for row, ids in enumerate(written):
         if ids and (sampling.frequency_penalty or sampling.presence_penalty):
-            tokens, counts = torch.tensor(ids, device=scores.device).unique(return_counts=True)
+            counted = Counter(ids)
+            tokens = torch.tensor(list(counted), device=scores.device)
+            counts = scores.new_tensor(list(counted.values()))
             scores[row, tokens] -= sampling.presence_penalty + sampling.frequency_penalty * counts
     if sampling.logit_bias:
         columns = torch.tensor(list(sampling.logit_bias), device=scores.device)

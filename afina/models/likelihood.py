@@ -1,0 +1,86 @@
+"""How probable the right answers are to a network, row by row: the sums behind perplexity.
+
+The same rows and the same ``Network`` methods as in training; only the sums are kept by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+
+from afina.errors import ModelError
+from afina.models.load import Model
+from afina.types import IGNORED, Batch, Encoded
+
+ROWS_AT_ONCE = 32
+TOKENS_AT_ONCE = 8192
+"""Most padded tokens of a forward pass."""
+
+
+def like_lengths(
+    lengths: Sequence[int], rows: int = ROWS_AT_ONCE, tokens: int = TOKENS_AT_ONCE
+) -> Iterable[list[int]]:
+    """Row numbers in batches of like length, longest first; a single row may exceed ``tokens``."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    while order:
+        size = max(1, min(rows, tokens // max(1, lengths[order[0]])))
+        yield order[:size]
+        order = order[size:]
+
+
+def padded(
+    rows: Sequence[Sequence[int]], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids int64 [B, T], padded on the right with 0, and lengths int64 [B]."""
+    lengths = [len(r) for r in rows]
+    ids = torch.zeros(len(rows), max(lengths), dtype=torch.long)
+    for i, row in enumerate(rows):
+        ids[i, : lengths[i]] = torch.tensor(list(row), dtype=torch.long)
+    return ids.to(device), torch.tensor(lengths).to(device)
+
+
+def check_fits(model: Model, rows: Sequence[Sequence[int]], names: Sequence[str]) -> None:
+    """Raise ModelError for the first row that is empty or that the base cannot take whole."""
+    context = model.base.context_length
+    for row, name in zip(rows, names, strict=True):
+        if not row:
+            raise ModelError("there are no tokens in it", where=name, do="write something")
+        if len(row) > context:
+            raise ModelError(
+                f"{len(row)} tokens, and {model.base.name} takes {context}",
+                where=name,
+                do="shorten the text, or take a base with a longer context",
+            )
+
+
+@torch.inference_mode()
+def answer_losses(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
+    """For each row: the negative log-probability of its targets in nats, and their number."""
+    result: list[tuple[float, int]] = [(0.0, 0)] * len(rows)
+    for part in like_lengths([len(r.ids) for r in rows]):
+        ids, lengths = padded([rows[i].ids for i in part], model.device)
+        targets = torch.full_like(ids, IGNORED)
+        for place, i in enumerate(part):
+            targets[place, : len(rows[i].targets)] = torch.tensor(rows[i].targets)
+        counts = (targets[:, 1:] != IGNORED).sum(1).tolist()
+        values = model.network.token_logprobs(Batch(ids, lengths, targets)).double().cpu()
+        start = 0
+        for i, count in zip(part, counts, strict=True):
+            result[i] = (-float(values[start : start + count].sum()), count)
+            start += count
+    return result
+
+
+@torch.inference_mode()
+def label_scores(
+    model: Model, rows: Sequence[Sequence[int]], batch_size: int | None = None
+) -> list[list[float]]:
+    """The head's scores (logits) of each row of ids."""
+    result: list[list[float]] = [[]] * len(rows)
+    for part in like_lengths([len(r) for r in rows], batch_size or ROWS_AT_ONCE):
+        ids, lengths = padded([rows[i] for i in part], model.device)
+        scores = model.network.label_scores(Batch(ids, lengths, targets=ids)).cpu().tolist()
+        for i, own in zip(part, scores, strict=True):
+            result[i] = own
+    return result

@@ -1,0 +1,203 @@
+"""A tuned model that answers: the Predictor that is evaluated is the one that is served."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from afina.errors import ModelError, RequestError
+from afina.models.embed import Embedder
+from afina.models.generate import generate, stream
+from afina.models.likelihood import answer_losses, check_fits, label_scores
+from afina.models.load import Model
+from afina.models.sampling import Piece, Sampling
+from afina.models.save import CARD, open_model
+from afina.models.sources import Base
+from afina.tasks import Classify, Generate
+from afina.types import Answer, Example, Input, LabelledExample
+
+MAX_NEW_TOKENS = 256
+"""Longest answer where neither the task nor the request says."""
+
+
+class TunedModel:
+    """A network and its task, ready to answer. Greedy unless a request says otherwise.
+
+    ``kinds``: what can be asked of it (``chat``, ``completion``, ``classify``, ``embedding``).
+    ``created``: seconds since 1970. Not safe for two threads at once; the server queues.
+    """
+
+    def __init__(
+        self, model: Model, *, name: str = "tuned", created: int = 0, batch_size: int | None = None
+    ) -> None:
+        self.model = model
+        self.name = name
+        self.base = model.base.name
+        self.created = created
+        self.batch_size = batch_size
+        self.context_length = model.base.context_length
+        words = {"classify"} if model.head == "labels" else {"chat", "completion"}
+        self.kinds: frozenset[str] = frozenset(words | {"embedding"})
+        self._embedder = Embedder.of(model)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str,
+        *,
+        device: str = "auto",
+        name: str = "tuned",
+        base: Base | None = None,
+        batch_size: int | None = None,
+    ) -> TunedModel:
+        """Open the model folder of a run. ``device``: auto (the GPU if there is one), cpu, cuda.
+
+        Raises ModelError if there is no tuned model, or its base is another one.
+        """
+        folder = Path(folder)
+        model = open_model(folder, device=find_device(device), base=base)
+        created = int((folder / CARD).stat().st_mtime)
+        return cls(model, name=name, created=created, batch_size=batch_size)
+
+    @property
+    def task(self) -> Classify | Generate:
+        return cast("Classify | Generate", self.model.task)
+
+    @property
+    def max_new_tokens(self) -> int:
+        """Longest answer in tokens where a request does not say."""
+        return _answer_limit(self.task)
+
+    def describe(self) -> dict[str, object]:
+        """What answers, in a few facts."""
+        method = self.model.method
+        return {
+            "kind": "tuned",
+            "what": f"{self.base} tuned with {method.name if method else 'nothing'}",
+            "head_tokens": 0,
+        }
+
+    # ------------------------------------------------------------------ Predictor, Likelihood
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        """One answer for each input, in order. Raises ModelError for one that is too long."""
+        if isinstance(self.task, Classify):
+            return self.classify([given.text for given in inputs])
+        prompts = [self.prompt(given) for given in inputs]
+        return write_answers(self.model, prompts, self.max_new_tokens, self.batch_size)
+
+    def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
+        """For each example: the sum over its answer in nats, and the number of its parts.
+
+        Parts are the answer's tokens (end token included), or the label; with several labels, one
+        yes or no for each label there is.
+        """
+        rows = [self.task.encode(example, self.model.renderer) for example in examples]
+        check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
+        if isinstance(self.task, Classify):
+            scores = label_scores(self.model, [r.ids for r in rows], self.batch_size)
+            return [
+                _label_loss(self.task, own, cast(LabelledExample, example))
+                for own, example in zip(scores, examples, strict=True)
+            ]
+        return answer_losses(self.model, rows)
+
+    # ------------------------------------------------------------------ what is served
+
+    def prompt(self, given: Input | str) -> tuple[int, ...]:
+        """The tokens that the model is given; a ``str`` is a raw text to go on from."""
+        renderer = self.model.renderer
+        if isinstance(given, str):
+            return renderer.completion(given)
+        if not isinstance(self.task, Generate):
+            return renderer.text(given.text)
+        asked = self.task.ask(given)
+        return renderer.prompt(asked.messages, asked.tools)
+
+    def count_tokens(self, given: Input | str) -> int:
+        """Tokens of the prompt, template included."""
+        return len(self.prompt(given))
+
+    def stream(self, given: Input | str, sampling: Sampling) -> Iterator[Piece]:
+        """One answer, piece by piece; closing the iterator stops the work.
+
+        Raises before the first piece: RequestError for a classifier or senseless settings,
+        ModelError for a prompt that leaves no room.
+        """
+        if "chat" not in self.kinds:
+            raise RequestError(
+                f"{self.name} is a classifier: it writes no text",
+                where="model",
+                do="ask /v1/classify, or a model trained with task: generate",
+            )
+        return stream(self.model, self.prompt(given), sampling)
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector of length 1 for each text."""
+        vectors: list[list[float]] = self._embedder.vectors(texts, normalised=True).tolist()
+        return vectors
+
+    def classify(self, texts: Sequence[str]) -> list[Answer]:
+        """Labels with probabilities for each text. Raises RequestError if this is no classifier."""
+        if not isinstance(self.task, Classify):
+            raise RequestError(
+                f"{self.name} is no classifier",
+                where="model",
+                do="ask /v1/chat/completions, or a model trained with task: classify",
+            )
+        rows = [self.model.renderer.text(text) for text in texts]
+        check_fits(self.model, rows, [f"text {i + 1}" for i in range(len(rows))])
+        scores = label_scores(self.model, rows, self.batch_size)
+        return [self.task.answer(s, len(row)) for s, row in zip(scores, rows, strict=True)]
+
+
+def write_answers(
+    model: Model, prompts: Sequence[Sequence[int]], max_new_tokens: int, batch_size: int | None
+) -> list[Answer]:
+    """Greedy answers as a Predictor gives them."""
+    written = generate(model, prompts, Sampling(max_new_tokens), batch_size=batch_size)
+    return [
+        Answer(
+            text=one.text,
+            prompt_tokens=one.prompt_tokens,
+            answer_tokens=len(one.ids),
+            finish=one.finish,
+        )
+        for one in written
+    ]
+
+
+def find_device(wished: str) -> str:
+    """``auto`` as the GPU if there is one. Raises ModelError for a GPU that is not there."""
+    there = torch.cuda.is_available()
+    if wished == "auto":
+        return "cuda" if there else "cpu"
+    if wished.startswith("cuda") and not there:
+        raise ModelError("there is no CUDA GPU here", where="device", do="use cpu, or auto")
+    return wished
+
+
+def _answer_limit(task: Classify | Generate) -> int:
+    return (task.max_new_tokens if isinstance(task, Generate) else None) or MAX_NEW_TOKENS
+
+
+def _label_loss(
+    task: Classify, scores: Sequence[float], example: LabelledExample
+) -> tuple[float, int]:
+    """From the scores themselves: a probability that rounds to 0 would have no logarithm."""
+    has = set(example.labels)
+    if not task.several:
+        return _log_sum(scores) - scores[task.known_labels.index(example.labels[0])], 1
+    signs = (-1.0 if label in has else 1.0 for label in task.known_labels)
+    return sum(_log_sum((0.0, s * score)) for s, score in zip(signs, scores, strict=True)), len(
+        scores
+    )
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    top = max(values)
+    return top + math.log(sum(math.exp(v - top) for v in values))

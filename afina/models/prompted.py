@@ -1,0 +1,152 @@
+"""An untuned base that is told what to do in its prompt: with an instruction, with examples.
+
+The same renderer, the same decoding and the same likelihood as the tuned model, so that the only
+difference between the two is the tuning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, cast
+
+from afina.models.choose import choose
+from afina.models.likelihood import answer_losses, check_fits
+from afina.models.load import Model
+from afina.models.predictor import MAX_NEW_TOKENS, write_answers
+from afina.tasks import Classify, Generate
+from afina.types import IGNORED, Answer, ChatExample, Encoded, Example, Input, Message, Rendered
+
+
+class PromptedBase:
+    """A Predictor over an untuned decoder. Every prompt has the same head: instruction and shots.
+
+    ``instruction`` is added to the task's system message; ``shots`` are conversations shown before
+    the question, each ending in its answer. For a task that classifies, the answer is the label
+    that the model finds most probable per token (``labels`` are then the options).
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        name: str,
+        instruction: str = "",
+        shots: Sequence[Sequence[Message]] = (),
+        classify: Classify | None = None,
+        batch_size: int | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.model = model
+        self.name = name
+        self.instruction = instruction
+        self.shots = tuple(tuple(_unweighted(m) for m in shot) for shot in shots)
+        self.classify = classify
+        self.batch_size = batch_size
+        self.notes = tuple(notes)
+        self.seconds_to_fit = 0.0
+
+    @property
+    def task(self) -> Generate:
+        return cast(Generate, self.model.task)
+
+    def describe(self) -> dict[str, Any]:
+        """What answers, and what it costs before the question is even asked."""
+        return {
+            "kind": self.name,
+            "what": f"{self.model.base.name}, untuned, {len(self.shots)} examples in its prompt",
+            "head_tokens": self.head_tokens,
+            "examples": len(self.shots),
+            "instruction": self.instruction,
+            "seconds_to_fit": self.seconds_to_fit,
+            "notes": list(self.notes),
+        }
+
+    @cached_property
+    def head_tokens(self) -> int:
+        """Tokens of every prompt that come before what differs between two questions."""
+        one, other = (self.prompt(Input((Message("user", text),))) for text in ("a", "b"))
+        same = next(
+            (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one)
+        )
+        return same
+
+    # ------------------------------------------------------------------ prompts
+
+    def messages(self, given: Input) -> tuple[Message, ...]:
+        """The conversation that the model is given: system message, shots, then the input."""
+        asked = self.task.ask(given).messages
+        has_system = bool(asked) and asked[0].role == "system"
+        parts = [asked[0].content] if has_system else []
+        parts += [self.instruction] if self.instruction else []
+        head = [Message("system", "\n".join(parts))] if parts else []
+        turns = asked[1:] if has_system else asked
+        return (*head, *(m for shot in self.shots for m in shot), *turns)
+
+    def prompt(self, given: Input) -> tuple[int, ...]:
+        """The tokens of the whole prompt."""
+        return self.model.renderer.prompt(self.messages(given), given.tools)
+
+    # ------------------------------------------------------------------ Predictor, Likelihood
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        """One answer for each input, in order."""
+        prompts = [self.prompt(given) for given in inputs]
+        if self.classify is None:
+            limit = self.task.max_new_tokens or MAX_NEW_TOKENS
+            return write_answers(self.model, prompts, limit, self.batch_size)
+        scores = choose(
+            self.model, prompts, self.options, per_token=True, batch_size=self.batch_size
+        )
+        return [
+            replace(self.classify.answer(row, len(prompt)), answer_tokens=0)
+            for row, prompt in zip(scores.tolist(), prompts, strict=True)
+        ]
+
+    def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
+        """The sum over the answer's tokens in nats, behind this predictor's own head."""
+        rows = [self._encoded(cast(ChatExample, example)) for example in examples]
+        check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
+        return answer_losses(self.model, rows)
+
+    @cached_property
+    def options(self) -> tuple[tuple[int, ...], ...]:
+        """Each label as the assistant would write it, up to the end of its turn."""
+        assert self.classify is not None
+        question = Message("user", "a")
+        return tuple(
+            _answer_of(
+                self.model.renderer.conversation((question, Message("assistant", label_text(n))))
+            )
+            for n in self.classify.known_labels
+        )
+
+    def _encoded(self, example: ChatExample) -> Encoded:
+        conversation = self.messages(Input(self.task.conversation(example), example.tools))
+        rendered = self.model.renderer.conversation(conversation, example.tools)
+        targets = tuple(
+            i if counts else IGNORED
+            for i, counts in zip(rendered.ids, rendered.in_loss, strict=True)
+        )
+        return Encoded(example.id, rendered.ids, targets)
+
+
+def label_texts(labels: Sequence[str]) -> tuple[str, ...]:
+    """Labels as a person would write them: ``card_arrival`` and ``CardArrival`` are card arrival.
+
+    Unchanged where two of them would then be the same, or nothing would be left.
+    """
+    spaced = [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", label) for label in labels]
+    plain = [" ".join(re.split(r"[\s_/.-]+", text)).strip().lower() for text in spaced]
+    distinct = len(set(plain)) == len(labels) and all(plain)
+    return tuple(plain) if distinct else tuple(labels)
+
+
+def _unweighted(message: Message) -> Message:
+    return replace(message, weight=0) if message.role == "assistant" else message
+
+
+def _answer_of(rendered: Rendered) -> tuple[int, ...]:
+    return tuple(i for i, counts in zip(rendered.ids, rendered.in_loss, strict=True) if counts)
