@@ -1,0 +1,166 @@
+"""What a row says, apart from where it stands: canonical content, identity, input and answer."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from afina.types import (
+    ChatExample,
+    Example,
+    LabelledExample,
+    Message,
+    PreferenceExample,
+    TextExample,
+)
+
+ID_CHARACTERS = 16
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spaces: equal values give equal texts."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def content(example: Example) -> dict[str, Any]:
+    """Everything but ``id`` and ``where``, as plain JSON values."""
+    value: dict[str, Any] = {}
+    if isinstance(example, LabelledExample):
+        value = {"text": example.text, "labels": list(example.labels)}
+    elif isinstance(example, ChatExample):
+        value = {"messages": _plain(example.messages)}
+        if example.tools:
+            value["tools"] = list(example.tools)
+    elif isinstance(example, PreferenceExample):
+        for name in ("prompt", "chosen", "rejected"):
+            value[name] = _plain(getattr(example, name))
+        if example.tools:
+            value["tools"] = list(example.tools)
+    elif isinstance(example, TextExample):
+        value = {"text": example.text}
+    else:
+        raise TypeError(f"no example: {type(example).__name__}")
+    value |= {"group": example.group} if example.group is not None else {}
+    return value | ({"time": example.time} if example.time is not None else {})
+
+
+def _plain(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    plain: list[dict[str, Any]] = []
+    for m in messages:
+        turn: dict[str, Any] = {"role": m.role, "content": m.content}
+        optional: Mapping[str, Any] = {
+            "name": m.name,
+            "tool_calls": list(m.tool_calls) or None,
+            "tool_call_id": m.tool_call_id,
+            "weight": 0 if m.weight == 0 else None,
+        }
+        plain.append(turn | {k: v for k, v in optional.items() if v is not None})
+    return plain
+
+
+def content_id(example: Example) -> str:
+    """The beginning of the SHA-256 of the content; the same wherever the row stands."""
+    return digest(canonical([type(example).__name__, content(example)]))[:ID_CHARACTERS]
+
+
+def digest(text: str) -> str:
+    """SHA-256 of a text, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def messages_before(example: Example) -> tuple[Message, ...]:
+    """The question as messages; empty for raw text."""
+    if isinstance(example, LabelledExample):
+        return (Message("user", example.text),)
+    if isinstance(example, ChatExample):
+        return example.messages[:-1]
+    return example.prompt if isinstance(example, PreferenceExample) else ()
+
+
+def input_text(example: Example) -> str:
+    """All that is given: the text, or every turn before the answer (roles kept apart)."""
+    if isinstance(example, LabelledExample | TextExample):
+        return example.text
+    return "\n".join(f"{m.role}: {_said(m)}" for m in messages_before(example))
+
+
+def answer_text(example: Example) -> str:
+    """The answer to learn; empty for raw text."""
+    if isinstance(example, LabelledExample):
+        return " | ".join(sorted(example.labels))
+    if isinstance(example, ChatExample):
+        return _said(example.messages[-1])
+    if isinstance(example, PreferenceExample):
+        return "\n".join(_said(m) for m in example.chosen)
+    return ""
+
+
+def answer_key(example: Example) -> str:
+    """What makes two answers the same answer; for preferences that is the pair."""
+    if isinstance(example, PreferenceExample):
+        return canonical([_plain(example.chosen), _plain(example.rejected)])
+    return answer_text(example)
+
+
+def _said(message: Message) -> str:
+    if not message.tool_calls:
+        return message.content
+    return message.content + canonical([c["function"] for c in message.tool_calls])
+
+
+def texts(example: Example) -> list[str]:
+    """Every text a person wrote in the row, for the check of the encoding."""
+    if isinstance(example, LabelledExample | TextExample):
+        return [example.text]
+    if isinstance(example, ChatExample):
+        return [m.content for m in example.messages]
+    if isinstance(example, PreferenceExample):
+        return [m.content for m in (*example.prompt, *example.chosen, *example.rejected)]
+    return []
+
+
+def normal_input(example: Example) -> str:
+    """The input without case, punctuation, spacing and Unicode form: equal ones stay together."""
+    if isinstance(example, LabelledExample | TextExample):
+        return normalise(example.text)
+    turns = messages_before(example)
+    return "\n".join(f"{m.role} {normalise(_said(m))}" for m in turns)
+
+
+# ---------------------------------------------------------------------------- normal form
+
+
+@functools.cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Invisible characters, and runs of punctuation and space."""
+    marks, invisible = [], []
+    for code in range(min(sys.maxunicode, 0x1FFFF) + 1):
+        category = unicodedata.category(chr(code))
+        if category[0] == "P":
+            marks.append(chr(code))
+        elif category == "Cf" or 0xFE00 <= code <= 0xFE0F:
+            invisible.append(chr(code))
+    drop = f"[{re.escape(''.join(invisible))}]|(?<=\\w)['’ʼ](?=\\w)"
+    # Signs inside a number mean something: 1.5 is not 15, 3-1 not 31, -5 not 5, 10% not 10.
+    numeric = r"(?:(?<=\d)[.,:/-](?=\d)|(?<![^\s])-(?=\d)|(?<=\d)%)"
+    space = f"(?:(?!{numeric})[{re.escape(''.join(marks))}\\s])+"
+    return re.compile(drop), re.compile(space)
+
+
+def normalise(text: str) -> str:
+    """NFKC, case folded, one space for every run of space and punctuation.
+
+    Apostrophes inside words and invisible characters go; signs inside numbers stay. A text of
+    nothing but punctuation keeps it (``?`` is not ``!``).
+    """
+    drop, space = _patterns()
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = unicodedata.normalize("NFKC", folded)
+    short = space.sub(" ", drop.sub("", folded)).strip()
+    return short or " ".join(folded.split())

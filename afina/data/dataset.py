@@ -1,0 +1,287 @@
+"""The Dataset: rows read, checked, cleaned, divided once and fingerprinted; the test is sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from afina.data import check as checks
+from afina.data import clean
+from afina.data.check import Check, dropped_line
+from afina.data.clean import PARTS, Item
+from afina.data.content import canonical, content_id, digest
+from afina.data.reading import Drop, Reading, read
+from afina.data.sealed import SealedTest
+from afina.data.sources import HubSource, display_names, find
+from afina.data.split import Division, divide
+from afina.errors import DataError
+from afina.recipe.knobs import Data
+from afina.types import Example, LabelledExample, Task
+
+FEW_ROWS = 10
+FINGERPRINT_VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples to learn from, to choose by, and (sealed) to judge by."""
+
+    task: Task
+    """Resolved: with all that the examples decide."""
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: SealedTest
+    check: Check
+    fingerprint: str
+    """SHA-256 of rows, order, split, what was dropped, and the data part of the recipe."""
+    split_description: str
+    """How the split was made, in English sentences."""
+
+    def __repr__(self) -> str:
+        counts = (
+            f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"
+        )
+        return f"<Dataset of {counts} rows, fingerprint {self.fingerprint[:12]}…>"
+
+    def write(self, folder: Path) -> None:
+        """Write fingerprint.json, splits.json, check.json and dropped.jsonl; no content of rows.
+
+        Raises MachineError if the disk does not take them.
+        """
+        import json
+
+        from afina.store import durable
+
+        folder.mkdir(parents=True, exist_ok=True)
+        ids = {
+            "train": [e.id for e in self.train],
+            "validation": [e.id for e in self.validation],
+            "test": list(self.test.ids),
+        }
+        durable.write_json(
+            folder / "fingerprint.json",
+            {
+                "fingerprint": self.fingerprint,
+                "test_sha256": self.test.sha256,
+                "rows": {part: len(names) for part, names in ids.items()},
+                "split": self.split_description,
+            },
+        )
+        durable.write_json(folder / "splits.json", ids)
+        durable.write_json(folder / "check.json", self.check.as_dict())
+        lines = (json.dumps(dropped_line(d), ensure_ascii=False) for d in self.check.drops)
+        durable.write_text(folder / "dropped.jsonl", "".join(f"{line}\n" for line in lines))
+
+
+def prepare(
+    data: Data, task: Task, *, count_tokens: Callable[[Example], int] | None = None
+) -> Dataset:
+    """Read, check, clean, resolve the task, split. Writes nothing.
+
+    ``count_tokens`` measures a row for the check's lengths. Raises DataError where files, rows or
+    shares cannot serve, MachineError where a hub data set cannot be had.
+    """
+    readings = _read_all(data, task)
+    items = clean.items_of(readings)
+    clean.refuse_same_files(items)
+    kept, drops = _clean(items, readings, data)
+    clean.refuse_nothing_left(kept, drops)
+    resolved = task.resolve([item.example for item in kept])
+    division, shares = _divide(kept, resolved, data, readings)
+    parts: dict[str, list[Example]] = {part: [] for part in PARTS}
+    for item, part in zip(kept, division.parts, strict=True):
+        parts[part].append(item.example)
+    notes = _notes(readings, division, parts)
+    report = _check(items, kept, drops, readings, resolved, notes, count_tokens)
+    return Dataset(
+        task=resolved,
+        train=tuple(parts["train"]),
+        validation=tuple(parts["validation"]),
+        test=SealedTest(parts["test"]),
+        check=report,
+        fingerprint=_fingerprint(data, parts, drops),
+        split_description=_describe(data, resolved, kept, parts, division, shares, drops),
+    )
+
+
+# ---------------------------------------------------------------------------- reading, cleaning
+
+
+def _read_all(data: Data, task: Task) -> dict[str, Reading]:
+    sources = {"train": data.train, "validation": data.validation, "test": data.test}
+    given = {part: source for part, source in sources.items() if source is not None}
+    found = {part: find(source) for part, source in given.items()}
+    files = {p: f for p, f in found.items() if not isinstance(f, HubSource)}
+    names = display_names([file.path for some in files.values() for file in some])
+    _refuse_shared_files({p: {file.path.resolve() for file in some} for p, some in files.items()})
+    column = data.split.column
+    return {
+        part: read(
+            source,
+            data.columns,
+            data.encoding,
+            task.accepts,
+            group=column if data.split.by == "group" and part == "train" else None,
+            time=column if data.split.by == "time" and part == "train" else None,
+            names=names,
+        )
+        for part, source in given.items()
+    }
+
+
+def _refuse_shared_files(files: Mapping[str, set[Path]]) -> None:
+    for part, paths in files.items():
+        for other, others in files.items():
+            both = sorted(paths & others)
+            if other != part and both:
+                raise DataError(
+                    f"the same file is data.{part} and data.{other}",
+                    where=str(both[0]),
+                    do=f"name other rows, or leave data.{other} out: the split makes one",
+                )
+
+
+def _clean(
+    items: list[Item], readings: Mapping[str, Reading], data: Data
+) -> tuple[list[Item], list[Drop]]:
+    """What stays, and every row that goes with its reason. The order of the steps is fixed."""
+    drops = [drop for reading in readings.values() for drop in reading.dropped]
+    kept: list[Item] = items
+    if data.duplicates == "drop":
+        kept, gone = clean.drop_duplicates(kept)
+        drops += gone
+    kept, gone = clean.drop_overlap(kept)
+    drops += gone
+    if data.contradictions == "drop":
+        groups = checks.find_contradictions(kept)
+        kept, gone = clean.drop_groups(kept, groups, "contradiction")
+        drops += gone
+    kept, gone = clean.draw(kept, data.limit, data.split.seed)
+    drops += gone
+    rows = sum(reading.rows for reading in readings.values())
+    if len(kept) + len(drops) != rows:
+        raise AssertionError(f"{len(kept)} kept and {len(drops)} dropped of {rows} rows")
+    return kept, drops
+
+
+def _check(
+    items: Sequence[Item],
+    kept: Sequence[Item],
+    drops: Sequence[Drop],
+    readings: Mapping[str, Reading],
+    task: Task,
+    notes: Sequence[str],
+    count_tokens: Callable[[Example], int] | None,
+) -> Check:
+    examples = [item.example for item in kept]
+    exact = clean.count_repeats(items, lambda i: i.row_key)
+    groups = checks.find_contradictions(items)
+    return Check(
+        rows=sum(r.rows for r in readings.values()),
+        kept=len(kept),
+        drops=tuple(drops),
+        files={name: rows for r in readings.values() for name, rows in r.files},
+        format="; ".join(dict.fromkeys(r.format for r in readings.values())),
+        notes=tuple(notes),
+        lengths=checks.measure_lengths(examples, count_tokens),
+        exact_duplicates=exact,
+        similar_inputs=clean.count_repeats(items, lambda i: i.normal) - exact,
+        contradictions=checks.describe_contradictions(groups),
+        faults=checks.find_faults(examples),
+        balance=checks.measure_balance(examples, task.stratum),
+    )
+
+
+# ---------------------------------------------------------------------------- splitting
+
+
+def _divide(
+    kept: Sequence[Item], task: Task, data: Data, readings: Mapping[str, Reading]
+) -> tuple[Division, dict[str, float]]:
+    """Divide the rows of ``data.train`` into the parts that have no file of their own."""
+    split = data.split
+    wished = {"train": split.train, "validation": split.validation, "test": split.test}
+    open_parts = {p: s for p, s in wished.items() if p not in readings or p == "train"}
+    total = sum(open_parts.values())
+    shares = {p: s / total for p, s in open_parts.items() if s > 0}
+    for part in readings:
+        if not any(item.part == part for item in kept):
+            raise DataError(
+                "0 rows are left", where=f"data.{part}", do="its rows were all dropped; name others"
+            )
+    own = [item for item in kept if item.part == "train"]
+    division = divide(own, task.stratum, split, shares)
+    made = iter(division.parts)
+    parts = tuple(next(made) if item.part == "train" else item.part for item in kept)
+    return Division(parts, division.notes, division.together), shares
+
+
+def _notes(
+    readings: Mapping[str, Reading], division: Division, parts: Mapping[str, Sequence[Example]]
+) -> list[str]:
+    notes = [note for reading in readings.values() for note in reading.notes]
+    notes += division.notes
+    learned = {x for e in parts["train"] if isinstance(e, LabelledExample) for x in e.labels}
+    for part in ("validation", "test"):
+        there = {x for e in parts[part] if isinstance(e, LabelledExample) for x in e.labels}
+        unknown = sorted(there - learned)
+        if unknown:
+            named = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
+            notes.append(f"{part} holds labels that no training row has: {named}")
+    rows = sum(len(examples) for examples in parts.values())
+    if rows < FEW_ROWS:
+        notes.append(f"only {rows} rows: too few to learn much, and to prove anything")
+    return list(dict.fromkeys(notes))
+
+
+def _describe(
+    data: Data,
+    task: Task,
+    kept: Sequence[Item],
+    parts: Mapping[str, Sequence[Example]],
+    division: Division,
+    shares: Mapping[str, float],
+    drops: Sequence[Drop],
+) -> str:
+    counts = ", ".join(f"{len(rows):,} {part}" for part, rows in parts.items())
+    sentences = [f"{counts} rows"]
+    given = [p for p in ("validation", "test") if getattr(data, p) is not None]
+    if given:
+        sentences.append(f"{' and '.join(given)} from files of their own")
+    if len(shares) > 1:
+        strata = any(task.stratum(item.example) is not None for item in kept)
+        how = {
+            "stratified": "in proportion to the classes"
+            if strata
+            else "at random, as the task has no classes to keep in proportion",
+            "random": "at random",
+            "group": f"by whole groups of the column {data.split.column}",
+            "time": f"by the time in the column {data.split.column}, the newest rows last",
+        }[data.split.by]
+        shown = " / ".join(f"{share:.0%} {part}" for part, share in shares.items())
+        sentences.append(f"{shown} divided {how}, with seed {data.split.seed}")
+        together = "rows whose input is the same but for case, spacing and punctuation"
+        also = ", and rows of one group," if data.split.by == "group" else ""
+        sentences.append(f"{together}{also} stay together ({division.together:,} rows)")
+    for part in given:
+        lost = sum(drop.reason == f"in_{part}" for drop in drops)
+        sentences.append(
+            f"{lost:,} rows whose input also stands in {part} were taken out before it"
+        )
+    return "; ".join(sentences) + "."
+
+
+def _fingerprint(data: Data, parts: Mapping[str, Sequence[Example]], drops: Sequence[Drop]) -> str:
+    recipe: dict[str, Any] = data.model_dump(
+        mode="json", exclude={"train", "validation", "test", "encoding"}
+    )
+    recipe |= {part: getattr(data, part) is not None for part in ("validation", "test")}
+    value = {
+        "version": FINGERPRINT_VERSION,
+        "recipe": recipe,
+        "parts": {part: [[e.id, content_id(e)] for e in rows] for part, rows in parts.items()},
+        "dropped": [[drop.id, drop.reason] for drop in drops],
+    }
+    return digest(canonical(value))

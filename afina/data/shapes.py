@@ -1,0 +1,187 @@
+"""Which kind of example a row is, told by its columns.
+
+A new shape is one function in ``builders.py`` and one line in ``SHAPES``; a new name for a column
+is one word in ``PARTS``.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from afina.errors import DataError, nearest
+from afina.recipe.knobs import Columns
+from afina.types import ChatExample, Example, LabelledExample, PreferenceExample, TextExample
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "text": (
+        "text", "sentence", "utterance", "body", "content", "message", "query", "review", "comment",
+        "tweet", "document", "question", "input", "description", "phrase", "headline", "texto",
+        "frase", "mensaje", "pregunta", "entrada",
+    ),
+    "label": (
+        "label", "labels", "category", "categories", "target", "intent", "class", "sentiment",
+        "topic", "topics", "tag", "tags", "queue", "emotion", "etiqueta", "etiquetas", "categoria",
+        "categoría", "intencion", "intención", "clase", "sentimiento", "tema",
+    ),
+    "prompt": (
+        "prompt", "question", "instruction", "query", "input", "problem", "source", "pregunta",
+        "instruccion", "instrucción", "entrada",
+    ),
+    "completion": (
+        "completion", "answer", "response", "output", "reply", "solution", "target", "respuesta",
+        "salida",
+    ),
+    "messages": ("messages",),
+    "conversations": ("conversations", "conversation"),
+    "chosen": ("chosen", "preferred_output", "preferred"),
+    "rejected": ("rejected", "non_preferred_output", "rejected_text", "non_preferred"),
+    "instruction": ("instruction", "instruccion", "instrucción"),
+    "context": ("input", "context", "entrada", "contexto"),
+}  # fmt: skip
+"""The usual names of each part; the first is the canonical one and wins over the others."""
+EXTRAS = ("system", "tools", "functions", "history")
+"""Columns that a conversation may have besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A way to read rows: its name, the example it makes, and the columns it takes."""
+
+    name: str
+    makes: type[Example]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """Part to column; only those that the rows have."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns without which a row is not of this shape."""
+        return tuple(c for part, c in self.columns.items() if part not in OPTIONAL)
+
+
+OPTIONAL = {"context", *EXTRAS, "id", "group", "time"}
+SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        "preference",
+        PreferenceExample,
+        ("prompt", "chosen", "rejected"),
+        ("context", "system", "tools"),
+    ),
+    ("preference", PreferenceExample, ("chosen", "rejected"), ("system", "tools")),
+    ("messages", ChatExample, ("messages",), ("system", "tools", "functions")),
+    ("sharegpt", ChatExample, ("conversations",), ("system", "tools")),
+    ("alpaca", ChatExample, ("instruction", "completion"), ("context", "system", "history")),
+    (
+        "prompt and completion",
+        ChatExample,
+        ("prompt", "completion"),
+        ("system", "tools", "history"),
+    ),
+    ("text and label", LabelledExample, ("text", "label"), ()),
+    ("raw text", TextExample, ("text",), ()),
+)
+"""Name, example, parts it needs, parts it may have; the first that fits is taken, if the task
+takes its examples."""
+
+NEEDS: dict[type[Example], str] = {
+    LabelledExample: "text and label (columns text, label)",
+    ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output)",
+    PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",
+    TextExample: "raw text (column text)",
+}
+
+
+class Ambiguous(ValueError):  # noqa: N818  (it never leaves the room: the reader makes a DataError)
+    """Two columns could play one part."""
+
+    def __init__(self, part: str, columns: Sequence[str]) -> None:
+        super().__init__(part)
+        self.part = part
+        self.columns = tuple(columns)
+
+
+def same_name(name: str) -> str:
+    """A column's name as it is compared: Unicode form, case and outer spaces do not count."""
+    return unicodedata.normalize("NFKC", str(name)).strip().casefold()
+
+
+def is_known(name: str, columns: Columns, also: Iterable[str | None]) -> bool:
+    """Whether a column of this name plays a part, by itself or because the recipe says so."""
+    own = {v for v in columns.model_dump().values() if v} | {a for a in also if a}
+    if name.strip() in own:
+        return True
+    return any(same_name(name) in names for names in PARTS.values())
+
+
+def by_position(columns: Columns) -> bool:
+    """Whether columns are named by number (counted from 1), as in a file without a header."""
+    stated = [v for v in columns.model_dump().values() if v]
+    return bool(stated) and all(v.isdecimal() for v in stated)
+
+
+def tell(keys: Sequence[str], columns: Columns, accepts: tuple[type[Example], ...]) -> Shape | None:
+    """The shape of rows with these columns: one the task takes if any fits, else the first.
+
+    None if no shape fits. Raises Ambiguous if two columns could play a part, DataError if a column
+    that the recipe names does not exist.
+    """
+    stated = {p: c for p, c in columns.model_dump().items() if c and p != "id"}
+    for part, column in stated.items():
+        if column not in keys:
+            raise DataError(
+                f"no column is called {column!r} (data.columns.{part})", do=nearest(column, keys)
+            )
+    fitting: list[Shape] = []
+    unclear: Ambiguous | None = None
+    for name, makes, needed, optional in SHAPES:
+        if not set(stated) <= {*needed, *optional}:
+            continue
+        try:
+            found = {part: _column(part, keys, stated) for part in needed}
+        except Ambiguous as error:
+            if makes in accepts and not any(s.makes in accepts for s in fitting):
+                unclear = unclear or error
+            continue
+        taken = [c for c in found.values() if c is not None]
+        if len(taken) < len(needed) or len(set(taken)) < len(taken):
+            continue
+        for part in optional:
+            column = _extra(part, keys, taken)
+            if column is not None:
+                found[part] = column
+                taken.append(column)
+        if name == "alpaca" and not {"context", "history"} & found.keys():
+            continue  # then it is a prompt with its completion
+        fitting.append(Shape(name, makes, {p: c for p, c in found.items() if c is not None}))
+    chosen = next((s for s in fitting if s.makes in accepts), None)
+    if chosen is None and unclear is not None:
+        raise unclear
+    return chosen or (fitting[0] if fitting else None)
+
+
+def _column(part: str, keys: Sequence[str], stated: Mapping[str, str]) -> str | None:
+    if part in stated:
+        return stated[part]
+    free = [k for k in keys if k not in stated.values()]
+    names = PARTS[part]
+    found = [k for k in free if same_name(k) in names]
+    canonical = [k for k in found if same_name(k) == names[0]]
+    if len(canonical) == 1:
+        return canonical[0]
+    if len(found) > 1:
+        if part == "prompt":  # {instruction, input}: Alpaca's own pair is no ambiguity
+            asked = [k for k in found if same_name(k) in PARTS["instruction"]]
+            given = [k for k in found if same_name(k) in PARTS["context"]]
+            if len(asked) == 1 and len(asked) + len(given) == len(found):
+                return asked[0]
+        raise Ambiguous(part, found)
+    return found[0] if found else None
+
+
+def _extra(part: str, keys: Sequence[str], taken: Sequence[str]) -> str | None:
+    names = PARTS.get(part, (part,))
+    found = [k for k in keys if same_name(k) in names and k not in taken]
+    if len(found) > 1:
+        raise Ambiguous(part, found)
+    return found[0] if found else None
