@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from afina.asked import Asked, as_inputs
+from afina.data.asked import Asked, as_inputs
 from afina.errors import RunError
 from afina.recipe import Recipe, load_recipe, parse_recipe
 from afina.types import Answer

@@ -57,7 +57,11 @@ def _section(model: type[BaseModel], key: str, title: str) -> Iterator[str]:
         if name == "name" and "const" in shape:  # stands in the title
             continue
         value = _value(shape) + ("; required" if name in required else _default(shape))
-        cells = (f"`{key}.{name}`".replace("`.", "`"), value, " ".join(_sentence(model, name).split()))
+        cells = (
+            f"`{key}.{name}`".replace("`.", "`"),
+            value,
+            " ".join(_sentence(model, name).split()),
+        )
         yield "| " + " | ".join(c.replace("|", "\\|").replace("``", "`") for c in cells) + " |"
     if not key:
         return

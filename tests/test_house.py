@@ -29,7 +29,6 @@ RANKS = {
     "methods": 1,
     "recipe": 2,
     "store": 3,
-    "asked": 3,
     "data": 4,
     "evaluate": 5,
     "models": 6,
@@ -110,7 +109,10 @@ def test_rooms_import_downwards(path: Path) -> None:
     [
         ("data/read.py", "import afina.models.load"),
         ("tasks/classify.py", "def f():\n    from afina.methods import METHODS"),
-        ("train/loop.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import afina.baselines"),
+        (
+            "train/loop.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import afina.baselines",
+        ),
         ("store/run.py", "from afina import flow"),
     ],
 )

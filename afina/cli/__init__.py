@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 from afina.errors import RequestError, nearest
 

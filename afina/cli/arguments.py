@@ -39,7 +39,9 @@ _EVERYWHERE: dict[str, Any] = {
     "home": (
         Annotated[
             Path | None,
-            typer.Option(metavar="DIR", help="Where runs and the registry are.", show_default=False),
+            typer.Option(
+                metavar="DIR", help="Where runs and the registry are.", show_default=False
+            ),
         ],
         None,
     ),

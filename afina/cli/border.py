@@ -80,7 +80,7 @@ def _is_usage_error(error: BaseException) -> bool:
 def _usage(error: BaseException) -> AfinaError:
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", None) or "afina"
-    message = str(error.format_message()).strip() or str(error)  # type: ignore[attr-defined]
+    message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
     what = (message[:1].lower() + message[1:]).removesuffix(".").replace(". Did you", ": did you")
     return RequestError(what, where=command, do=f"{command} --help shows what it takes")
 

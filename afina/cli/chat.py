@@ -57,9 +57,7 @@ def verb(
         _loop(to, lambda word, _: word == "/reset", lambda text: _classify(to, model, text))
 
 
-def _loop(
-    to: Terminal, command: Callable[[str, str], bool], answer: Callable[[str], None]
-) -> None:
+def _loop(to: Terminal, command: Callable[[str, str], bool], answer: Callable[[str], None]) -> None:
     to.say(HELP)
     for line in _lines():
         word, _, rest = line.strip().partition(" ")

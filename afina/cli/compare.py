@@ -16,11 +16,11 @@ def verb(
     first: Annotated[str, typer.Argument(metavar="RUN", help="A run or a promoted name.")],
     second: Annotated[str, typer.Argument(metavar="RUN", help="Another.")],
 ) -> None:
-    """What the recipes ask differently, and the scores of both with their intervals. Scores of
-    different test rows are shown, and said to be no comparison.
+    """What the recipes ask differently, the scores of both and the difference, each with its
+    interval. Scores of different test rows are shown, and said to be no comparison.
     """
     from afina.cli import draw_run
-    from afina.cli.listing import difference
+    from afina.cli.comparison import difference
     from afina.store import Run
 
     found = difference(Run.open(to.home, first), Run.open(to.home, second))

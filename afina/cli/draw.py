@@ -124,7 +124,10 @@ def plan(console: Console, value: Mapping[str, Any]) -> None:
             ),
             ("longest row", f"{rows['longest']:,} tokens"),
             ("cut off", f"{rows['truncated']:,} rows" if rows["truncated"] else None),
-            ("too long", f"{rows['dropped_too_long']:,} rows" if rows["dropped_too_long"] else None),
+            (
+                "too long",
+                f"{rows['dropped_too_long']:,} rows" if rows["dropped_too_long"] else None,
+            ),
             ("steps", f"{value['steps']:,} ({value['steps_per_epoch']:,} an epoch)"),
             ("tokens", f"{estimate['tokens']:,}, {estimate['loss_tokens']:,} of them in the loss"),
             (
@@ -168,44 +171,33 @@ def loss_rows(console: Console, rows: Sequence[Any]) -> None:
 # ---------------------------------------------------------------------------- reports and runs
 
 
-def interval(score: Mapping[str, Any] | None) -> str:
-    """``0.912 [0.886, 0.934]``."""
-    if not score or score.get("value") is None:
+def interval(score: Mapping[str, Any] | None, sign: str = "") -> str:
+    """``0.912 [0.886, 0.934]``; with ``sign="+"`` differences show theirs."""
+    if not score:
         return "—"
-    if score.get("low") is None or score.get("high") is None:
-        return f"{score['value']:.3f}"
-    return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
+    value, low, high = (score[k] for k in ("value", "low", "high"))
+    if low is None:
+        return f"{value:{sign}.3f}"
+    top = "∞" if high is None else f"{high:{sign}.3f}"
+    return f"{value:{sign}.3f} [{low:{sign}.3f}, {top}]"
 
 
 def report(console: Console, value: Mapping[str, Any]) -> None:
     """The candidates with their intervals, and the verdict with its reason."""
-    metrics = _metrics(value)
-    drawn = table("candidate", *metrics, right=metrics)
-    for candidate in value["candidates"]:
-        scores = candidate.get("scores") or {}
-        tuned = candidate["name"] == "tuned"
-        cells = [interval(scores.get(metric)) for metric in metrics]
-        drawn.add_row(escape(candidate["name"]), *cells, style="bold" if tuned else "")
+    from afina.evaluate import table as rows_of
+
+    found = rows_of(value)
+    drawn = table("candidate", *found.header[1:], right=found.header[1:])
+    for number, cells in enumerate(found.rows):
+        drawn.add_row(*map(escape, cells), style="bold" if number == found.tuned else "")
     console.print(drawn)
-    for candidate in value["candidates"]:
-        if not candidate.get("scores"):
-            reason = candidate.get("error") or "no score"
-            console.print(Text(f"{candidate['name']} was not measured: {reason}", style="yellow"))
+    for name, reason in found.failures:
+        console.print(Text(f"{name} was not measured: {reason}", style="yellow"))
     console.print()
     verdict = Text("Verdict: ").append(value["verdict"], style=VERDICT_STYLE[value["verdict"]])
-    if value.get("reason"):
-        verdict.append(f". {value['reason']}")
-    console.print(verdict)
-    for note in value.get("notes", ()):
+    console.print(verdict.append(f". {value['reason']}"))
+    for note in value["notes"]:
         console.print(Text(f"Note: {note}"))
-
-
-def _metrics(value: Mapping[str, Any]) -> list[str]:
-    """The metric of the goal first, then the others in the order of the report."""
-    found = [value["metric"]]
-    for candidate in value["candidates"]:
-        found += [m for m in candidate.get("scores") or {} if m not in found]
-    return found[:5]
 
 
 def runs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -214,10 +206,10 @@ def runs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
         return
     drawn = table("run", "status", "task", "method", "base", "score", "verdict", right=["score"])
     for row in rows:
-        score = "" if row.get("value") is None else f"{row.get('metric')} {row['value']:.3f}"
+        score = "" if row["value"] is None else f"{row['metric']} {interval(row)}"
         verdict = row.get("verdict") or ""
         drawn.add_row(
-            escape(str(row["id"])),
+            escape(" ".join([str(row["id"]), *(f"({name})" for name in row["promoted"])])),
             Text(str(row["status"]), style=STATUS_STYLE.get(str(row["status"]), "")),
             escape(str(row.get("task") or "")),
             escape(str(row.get("method") or "")),
@@ -241,7 +233,10 @@ def training(console: Console, figures: Mapping[str, Any]) -> None:
             ),
             ("steps", f"{figures['steps']:,} ({figures['epochs']:g} epochs)"),
             ("stopped", figures.get("stopped") or None),
-            ("best weights", f"of step {figures['best_step']:,}" if "best_step" in figures else None),
+            (
+                "best weights",
+                f"of step {figures['best_step']:,}" if "best_step" in figures else None,
+            ),
             ("tokens", f"{figures['tokens']:,} ({figures['loss_tokens']:,} in the loss)"),
             ("time", duration(figures["seconds"])),
             (

@@ -20,7 +20,9 @@ def drawn(console: Console, found: Mapping[str, Any]) -> None:
     for line in found["findings"]:
         sign, style = SIGNS[line["state"]]
         do = f"→ {line['do']}" if line["do"] else ""
-        table.add_row(Text(sign, style=style), escape(line["name"]), escape(line["what"]), escape(do))
+        table.add_row(
+            Text(sign, style=style), escape(line["name"]), escape(line["what"]), escape(do)
+        )
     console.print(table)
     bad = [line["name"] for line in found["findings"] if line["state"] == "bad"]
     console.print()

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
 from afina.cli import draw
 
@@ -59,3 +61,58 @@ def data(console: Console, value: Mapping[str, Any]) -> None:
         ],
         title="Data",
     )
+
+
+def shown(console: Console, facts: Mapping[str, Any]) -> None:
+    """``afina show``."""
+    status = Text(str(facts["status"]), style=draw.STATUS_STYLE.get(str(facts["status"]), ""))
+    draw.facts(
+        console,
+        [
+            ("run", facts["run"]),
+            ("status", status),
+            ("base", facts["base"]),
+            ("task", facts["task"]),
+            ("folder", facts["folder"]),
+        ],
+    )
+    if facts["error"]:
+        console.print(Text(f"It failed: {facts['error'].get('what')}", style="red"))
+    for alert in facts["alerts"]:
+        console.print(Text(alert, style="yellow"))
+    if facts["train"]:
+        console.print()
+        draw.training(console, facts["train"])
+    if facts["report"]:
+        console.print()
+        draw.report(console, facts["report"])
+    elif facts["status"] == "succeeded":
+        console.print(f"\nNot measured yet: afina eval {facts['run']}", markup=False)
+    elif facts["status"] == "interrupted":
+        console.print(f"\nTo go on: afina train --resume {facts['run']}", markup=False)
+
+
+def compared(console: Console, found: Mapping[str, Any]) -> None:
+    """``afina compare``."""
+    first, second = found["runs"]
+    names = draw.table("asked", first, second)
+    for key, (one, other) in found["recipe"].items():
+        names.add_row(escape(key), escape(draw.plain(one)), escape(draw.plain(other)))
+    console.print(names if found["recipe"] else "Both were asked the same.")
+    console.print()
+    figures = draw.table("score", first, second, "difference")
+    for metric, line in found["scores"].items():
+        cells = [draw.interval(line[side]) for side in ("first", "second")]
+        figures.add_row(escape(metric), *cells, draw.interval(line["difference"], sign="+"))
+    if found["scores"]:
+        console.print(figures)
+    costs = {k: v for k, v in found["train"].items() if None not in v}
+    if costs:
+        console.print()
+        took = draw.table("took", first, second, right=[first, second])
+        for key, pair in costs.items():
+            took.add_row(key.replace("_", " "), *(draw.plain(v) for v in pair))
+        console.print(took)
+    if found["same_test"] is False:
+        told = "The two were measured on different test rows: their scores are no comparison."
+        console.print(Text(f"\n{told}", style="yellow"))

@@ -144,7 +144,9 @@ def cache() -> Finding:
         folder = cache_folder()
     except AfinaError as error:
         return finding("cache", "bad", str(error.what), error.do)
-    taken = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) if folder.exists() else 0
+    taken = (
+        sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) if folder.exists() else 0
+    )
     return finding("cache", "good", f"{folder}, {taken / 1e9:.1f} GB of base models")
 
 

@@ -29,7 +29,7 @@ class Action(StrEnum):
 
 def verb(
     to: Terminal,
-    action: Annotated[Action, typer.Argument(help="list, add or show.")],
+    action: Annotated[Action, typer.Argument(metavar="list|add|show", help="What to do.")],
     base: Annotated[
         str | None, typer.Argument(metavar="[BASE]", help="Hub id, folder or .gguf file.")
     ] = None,

@@ -18,9 +18,7 @@ def verb(
     """One step back in the history of the name; a server started afterwards answers with it."""
     from afina.store import Registry
 
-    registry = Registry(to.home)
-    registry.rollback(name)
-    run = registry.resolve(name)
+    run = Registry(to.home).rollback(name).run_id
     to.answer(
         {"name": name, "run": run},
         lambda console: console.print(f"{name} is now {run}", markup=False),

@@ -30,11 +30,11 @@ class Terminal:
     def say(self, text: str) -> None:
         """A sentence about what is going on, for people."""
         if not self.quiet:
-            self.people.print(text, style="dim", markup=False, highlight=False)
+            self.people.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """A sentence that must be seen, even when all else is quiet."""
-        self.people.print(text, style="yellow", markup=False, highlight=False)
+        self.people.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def answer(self, value: Mapping[str, Any], draw: Draw) -> None:
         """What the verb was asked for: as JSON, or drawn by ``draw``."""
@@ -60,6 +60,6 @@ class Terminal:
 def _console(stream: Any) -> Console:
     from rich.console import Console
 
-    # A pipe or a file has no width: wide enough that no table is cut there.
-    width = None if stream.isatty() else 120
+    # A pipe or a file has no width: wide enough that few cells are folded there.
+    width = None if stream.isatty() else 160
     return Console(file=stream, width=width, soft_wrap=False, highlight=False, emoji=False)

@@ -1,0 +1,126 @@
+"""What ``afina check`` found, as plain values and on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+from afina.cli import draw
+
+if TYPE_CHECKING:
+    from afina.data import Dataset
+    from afina.flow import LossRow
+
+CLASSES_SHOWN = 12
+PLACES_SHOWN = 5
+
+
+def checked(dataset: Dataset) -> dict[str, Any]:
+    """The check and the split as one JSON object."""
+    return {
+        **dataset.check.as_dict(),
+        "train": len(dataset.train),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
+        "split": dataset.split_description,
+        "fingerprint": dataset.fingerprint,
+        "dropped_rows": [
+            {"where": drop.where, "reason": drop.reason, "instead": drop.instead}
+            for drop in dataset.check.drops
+        ],
+    }
+
+
+def loss_row(row: LossRow) -> dict[str, Any]:
+    """A row as it is trained: pieces of text, each in the loss or not."""
+    return {
+        "where": row.where,
+        "tokens": row.tokens,
+        "loss_tokens": row.loss_tokens,
+        "pieces": [{"text": text, "in_loss": counts} for text, counts in row.pieces],
+    }
+
+
+def check(console: Console, found: Mapping[str, Any]) -> None:
+    """The whole check, what is wrong in yellow."""
+    dropped = ", ".join(f"{n:,} {reason}" for reason, n in found["dropped"].items())
+    duplicates = found["duplicates"]
+    draw.facts(
+        console,
+        [
+            ("format", found["format"]),
+            ("rows", f"{found['rows']:,} read, {found['kept']:,} kept"),
+            ("dropped", Text(dropped, style="yellow") if dropped else "none"),
+            (
+                "duplicates",
+                f"{duplicates['exact']:,} exact, {duplicates['similar_inputs']:,} alike",
+            ),
+            (
+                "split",
+                f"{found['train']:,} train, {found['validation']:,} validation, "
+                f"{found['test']:,} test",
+            ),
+            ("", found["split"]),
+            ("fingerprint", found["fingerprint"][:16] + "…"),
+        ],
+    )
+    _lengths(console, found["lengths"])
+    _balance(console, found["balance"])
+    _warnings(console, found)
+    for drop in found["dropped_rows"][:PLACES_SHOWN]:
+        instead = f" (as {drop['instead']})" if drop["instead"] else ""
+        console.print(Text(f"dropped {drop['where']}: {drop['reason']}{instead}", style="dim"))
+    if len(found["dropped_rows"]) > PLACES_SHOWN:
+        console.print(Text("… --json lists them all", style="dim"))
+
+
+def _lengths(console: Console, lengths: Mapping[str, Mapping[str, float]]) -> None:
+    columns = ("least", "median", "p95", "most", "mean", "total")
+    drawn = draw.table("length", *columns, right=columns)
+    for name, figures in lengths.items():
+        cells = [f"{figures[c]:,.1f}" if c == "mean" else f"{figures[c]:,}" for c in columns]
+        drawn.add_row(name.replace("_", " "), *cells)
+    console.print()
+    console.print(drawn)
+
+
+def _balance(console: Console, balance: Mapping[str, Any] | None) -> None:
+    if balance is None:
+        return
+    console.print()
+    drawn = draw.table("class", "rows", "", right=["rows"])
+    counts = list(balance["counts"].items())
+    most = counts[0][1]
+    for name, rows in counts[:CLASSES_SHOWN]:
+        drawn.add_row(escape(name), f"{rows:,}", "█" * max(1, round(24 * rows / most)))
+    console.print(drawn)
+    if len(counts) > CLASSES_SHOWN:
+        least = ", ".join(f"{name} {rows:,}" for name, rows in balance["smallest"].items())
+        console.print(f"… {len(counts):,} classes; the smallest: {least}", markup=False)
+
+
+def _warnings(console: Console, found: Mapping[str, Any]) -> None:
+    lines = list(found["notes"])
+    wrong = found["contradictions"]
+    if wrong["inputs"]:
+        lines.append(f"{wrong['inputs']:,} inputs have different answers ({wrong['rows']:,} rows):")
+        lines += [
+            f"  {_quoted(c['input'])}: {' / '.join(c['answers'])} ({', '.join(c['where'][:3])})"
+            for c in wrong["examples"][:PLACES_SHOWN]
+        ]
+    for kind, fault in found["encoding_faults"].items():
+        where = ", ".join(fault["where"][:3])
+        lines.append(f"{fault['rows']:,} rows with {kind.replace('_', ' ')} ({where})")
+    if lines:
+        console.print()
+    for line in lines:
+        console.print(Text(line, style="yellow"))
+
+
+def _quoted(text: str, limit: int = 60) -> str:
+    short = text if len(text) <= limit else text[: limit - 1] + "…"
+    return f"“{short}”".replace("\n", " ")

@@ -1,0 +1,88 @@
+"""Facts about runs for ``runs``, ``show`` and ``compare``, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from afina.store import Run
+
+
+def rows_of(home: Path) -> list[dict[str, Any]]:
+    """One row a run folder, the newest first; the status is that of now."""
+    from afina.store import Registry, Run
+    from afina.store.find import run_folders
+
+    names: dict[str, list[str]] = {}
+    if Registry.exists(home):
+        for name, run_id in Registry(home).promoted().items():
+            names.setdefault(run_id, []).append(name)
+    rows = []
+    for folder in run_folders(home):
+        run = Run.open(home, folder)
+        rows.append({**_summary(run), "promoted": sorted(names.get(run.id, ()))})
+    return rows
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    recipe = _recipe(run)
+    report = _read(run, "report.json") or {}
+    tuned = tuned_scores(report)
+    metric = report.get("metric")
+    score = tuned.get(metric, {}) if metric else {}
+    return {
+        "id": run.id,
+        "folder": str(run.folder),
+        "status": run.status,
+        "name": recipe.get("name"),
+        "task": (recipe.get("task") or {}).get("name"),
+        "method": (recipe.get("method") or {}).get("name"),
+        "base": recipe.get("base"),
+        "metric": metric,
+        "value": score.get("value"),
+        "low": score.get("low"),
+        "high": score.get("high"),
+        "verdict": report.get("verdict"),
+    }
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """Everything about one run that fits on a page."""
+    events = [dict(event) for event in run.events()]
+    return {
+        **_summary(run),
+        "run": run.id,
+        "recipe": _recipe(run),
+        "plan": (_read(run, "plan.json") or {}).get("derived"),
+        "estimate": (_read(run, "plan.json") or {}).get("estimate"),
+        "train": _read(run, "train.json"),
+        "report": _read(run, "report.json"),
+        "error": next((e["error"] for e in reversed(events) if e.get("error")), None),
+        "alerts": [e["message"] for e in events if e.get("event") == "overfitting"],
+        "files": sorted(
+            str(p.relative_to(run.folder)) for p in run.folder.rglob("*") if p.is_file()
+        ),
+    }
+
+
+def tuned_scores(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores of the tuned model in a report; none where there is no report."""
+    for candidate in report.get("candidates", ()):
+        if candidate["name"] == "tuned":
+            return dict(candidate.get("scores") or {})
+    return {}
+
+
+def _recipe(run: Run) -> dict[str, Any]:
+    from afina import flow
+
+    if not (run.folder / "recipe.yaml").exists():  # killed before anything was written
+        return {}
+    return flow.recipe_of(run).model_dump(mode="json")
+
+
+def _read(run: Run, name: str) -> Any:
+    """The content of a file of the run; None where it was not written (yet)."""
+    return run.read(name) if (run.folder / name).exists() else None
