@@ -1,0 +1,89 @@
+"""``serve``: listens until it is told to stop, and stops in order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from afina.serve.address import bind, check_access, is_loopback, url_of
+from afina.serve.app import DEFAULT_MAX_TOKENS, MAX_WAITING, create_app
+from afina.serve.model import ServedModel
+
+GRACE_SECONDS = 5
+"""How long answers in progress may go on after the wish to stop; a second one ends them at once."""
+
+
+def serve(
+    models: Sequence[ServedModel],
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    api_key: str | None = None,
+    *,
+    say: Callable[[str], None] = print,
+    allowed_hosts: Iterable[str] = (),
+    max_waiting: int = MAX_WAITING,
+    default_max_tokens: int = DEFAULT_MAX_TOKENS,
+) -> None:
+    """Answer for these models until SIGINT or SIGTERM; see ``create_app`` for the knobs.
+
+    Port 0 takes a free one; the address is said through ``say``. Raises RequestError for a host
+    that is no address, or that others can reach without a key, and MachineError where the port
+    cannot be had.
+    """
+    check_access(host, api_key)
+    app = create_app(
+        models,
+        api_key=api_key,
+        host=host,
+        allowed_hosts=allowed_hosts,
+        max_waiting=max_waiting,
+        default_max_tokens=default_max_tokens,
+    )
+    with bind(host, port) as listening:
+        url = url_of(listening)
+        names = ", ".join(model.name for model in models)
+        say(f"{names} at {url}/v1 (page: {url}/); stop with Ctrl-C")
+        if not is_loopback(host):
+            say("other machines can reach it, unencrypted: put it behind a proxy with TLS")
+        _Server(_config(app)).run([listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, but a stop that was asked for is a return, not the signal once more."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        # Signals reach the main thread only; elsewhere whoever owns the thread stops the server.
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        kept = {
+            number: signal.signal(number, self.handle_exit)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",  # strict about what a request may look like
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        h11_max_incomplete_event_size=64 * 1024,
+    )

@@ -1,0 +1,59 @@
+"""What the server asks of a model. It knows nothing of how the model came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from afina.models.sampling import Piece, Sampling
+from afina.types import Answer, Input
+
+KINDS = ("chat", "completion", "embedding", "classify")
+"""What a model may be able to do."""
+
+
+class ServedModel(Protocol):
+    """A model behind the API. The server calls ``stream``, ``embed`` and ``classify`` from one
+    thread, one call at a time; ``count_tokens`` may run beside them in another thread.
+    """
+
+    @property
+    def name(self) -> str:
+        """The id under which clients ask for it."""
+        ...
+
+    @property
+    def base(self) -> str:
+        """The base model it was made from."""
+        ...
+
+    @property
+    def created(self) -> int:
+        """Unix time in seconds."""
+        ...
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Which of ``KINDS`` it can do."""
+        ...
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of prompt and answer together; for embeddings and labels, of one text."""
+        ...
+
+    def count_tokens(self, given: Input | str) -> int:
+        """Tokens of the prompt as ``stream`` (or ``embed``, ``classify``) would see it."""
+        ...
+
+    def stream(self, given: Input | str, sampling: Sampling) -> Iterator[Piece]:
+        """One answer, piece by piece; a bare text is gone on from as it is. Closing it stops it."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector for each text."""
+        ...
+
+    def classify(self, texts: Sequence[str]) -> list[Answer]:
+        """One answer for each text, with its probabilities."""
+        ...

@@ -1,0 +1,381 @@
+// The page's behaviour. Everything that comes from the server or the user is set as text, never as
+// HTML: there is no innerHTML here, and the policy of the page allows no other script.
+const $ = (id) => document.getElementById(id);
+const KINDS = ["chat", "completion", "classify", "embedding"];
+const state = {
+  language: localStorage.getItem("language") || (navigator.language.startsWith("es") ? "es" : "en"),
+  theme: localStorage.getItem("theme") || "",
+  key: sessionStorage.getItem("key") || "",
+  models: [], model: null, kind: null, turns: [], running: null, snippet: "curl",
+};
+
+const word = (name, values = {}) =>
+  Object.entries(values).reduce((text, [key, value]) => text.replace(`{${key}}`, value),
+    WORDS[state.language][name]);
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+function complain(text) {
+  $("trouble").textContent = text || "";
+  $("trouble").hidden = !text;
+}
+
+// ---------------------------------------------------------------------------- the server
+
+class Refused extends Error {
+  constructor(status, message) { super(message); this.status = status; }
+}
+
+async function ask(path, body, signal) {
+  const headers = { "content-type": "application/json" };
+  if (state.key) headers.authorization = `Bearer ${state.key}`;
+  const options = body ? { method: "POST", headers, body: JSON.stringify(body), signal } : { headers };
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0, word("unreachable"));
+  }
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => null);
+  throw new Refused(response.status, answer?.error?.message || `HTTP ${response.status}`);
+}
+
+async function* events(path, body, signal) {
+  const reader = (await ask(path, body, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
+  let held = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const lines = (held + value).split("\n");
+    held = lines.pop();
+    for (const line of lines) {
+      if (!line.startsWith("data: ") || line === "data: [DONE]") continue;
+      const event = JSON.parse(line.slice(6));
+      if (event.error) throw new Refused(200, event.error.message);
+      yield event;
+    }
+  }
+}
+
+// Runs one request of a form: its buttons, its errors, its stop.
+async function run(form, stop, work) {
+  if (state.running) return;
+  const submit = form.querySelector("[type=submit]");
+  state.running = new AbortController();
+  submit.disabled = true;
+  if (stop) stop.hidden = false;
+  complain("");
+  try {
+    await work(state.running.signal);
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      complain(error.message);
+      if (error.status === 401) askKey();
+    }
+  } finally {
+    state.running = null;
+    submit.disabled = false;
+    if (stop) stop.hidden = true;
+  }
+}
+
+// ---------------------------------------------------------------------------- requests
+
+const limits = () => {
+  const chosen = {};
+  const most = $("max-tokens").valueAsNumber;
+  if (most >= 1) chosen.max_tokens = Math.floor(most);
+  const heat = $("temperature").valueAsNumber;
+  if (heat > 0) chosen.temperature = heat;
+  return chosen;
+};
+
+const REQUESTS = {
+  chat() {
+    const system = $("system").value.trim();
+    const head = system ? [{ role: "system", content: system }] : [];
+    const text = $("chat-text").value.trim();
+    const last = text || !state.turns.length ? [{ role: "user", content: text || word("chatHint") }] : [];
+    return ["/v1/chat/completions", { messages: [...head, ...state.turns, ...last], ...limits() }];
+  },
+  completion: () => ["/v1/completions", { prompt: $("completion-text").value || "…", max_tokens: 64, ...limits() }],
+  classify: () => ["/v1/classify", { input: $("classify-text").value || word("classifyHint") }],
+  embedding: () => ["/v1/embeddings", { input: [$("text-a").value || word("textA"), $("text-b").value || word("textB")] }],
+};
+
+function request(extra = {}) {
+  const [path, body] = REQUESTS[state.kind]();
+  return [path, { model: state.model.id, ...body, ...extra }];
+}
+
+// ---------------------------------------------------------------------------- chat
+
+function addTurn(role, text) {
+  const turn = element("div", `turn ${role}`);
+  const bubble = element("div", "bubble", text);
+  turn.append(bubble);
+  $("log").querySelector(".empty")?.remove();
+  $("log").append(turn);
+  $("log").scrollTop = $("log").scrollHeight;
+  return [turn, bubble];
+}
+
+async function chat(signal) {
+  const text = $("chat-text").value.trim();
+  if (!text) return;
+  const [path, body] = request({ stream: true, stream_options: { include_usage: true } });
+  state.turns.push({ role: "user", content: text });
+  $("chat-text").value = "";
+  addTurn("user", text);
+  const [turn, bubble] = addTurn("assistant", "");
+  turn.classList.add("writing");
+  const began = performance.now();
+  let answer = "", finish = "", tokens = 0;
+  try {
+    for await (const event of events(path, body, signal)) {
+      answer += event.choices[0]?.delta.content || "";
+      finish = event.choices[0]?.finish_reason || finish;
+      tokens = event.usage?.completion_tokens ?? tokens;
+      bubble.textContent = answer;
+      $("log").scrollTop = $("log").scrollHeight;
+    }
+    if (!answer) bubble.textContent = word("noAnswer");
+  } catch (error) {
+    if (error.name !== "AbortError" && !answer) {
+      // Nothing was answered: the message goes back to where it can be mended.
+      state.turns.pop();
+      turn.previousElementSibling?.remove();
+      turn.remove();
+      $("chat-text").value = text;
+      throw error;
+    }
+    finish = "stopped";
+    if (error.name !== "AbortError") complain(error.message);
+  } finally {
+    turn.classList.remove("writing");
+  }
+  state.turns.push({ role: "assistant", content: answer });
+  turn.append(element("div", "figures", figures(tokens, began, finish)));
+  showSnippet();
+}
+
+function figures(tokens, began, finish) {
+  const seconds = (performance.now() - began) / 1000;
+  const rate = { n: tokens, s: seconds.toFixed(1), r: (tokens / seconds).toFixed(0) };
+  const parts = tokens ? [word("figures", rate)] : [];
+  if (finish === "length") parts.push(word("cut"));
+  if (finish === "stopped") parts.push(word("stopped"));
+  return parts.join(" · ");
+}
+
+function fresh() {
+  state.running?.abort();
+  state.turns = [];
+  $("log").replaceChildren(element("p", "empty", word("chatEmpty")));
+  complain("");
+  showSnippet();
+}
+
+// ---------------------------------------------------------------------------- the other kinds
+
+async function completion(signal) {
+  if (!$("completion-text").value) return;
+  const [path, body] = request({ stream: true });
+  const added = element("mark", "", "");
+  $("paper").replaceChildren(document.createTextNode(body.prompt), added);
+  $("paper").hidden = false;
+  for await (const event of events(path, body, signal)) added.textContent += event.choices[0]?.text || "";
+}
+
+function bar(name, share, chosen) {
+  const row = element("div", chosen ? "bar chosen" : "bar");
+  const track = element("div", "track");
+  const fill = element("div", "fill");
+  const percent = `${(100 * share).toFixed(1)} %`;
+  fill.style.setProperty("--share", `${100 * share}%`);
+  track.append(fill);
+  const shown = element("span", "name", name);
+  shown.title = name;
+  row.append(shown, track, element("span", "value", percent));
+  return row;
+}
+
+async function classify(signal) {
+  if (!$("classify-text").value.trim()) return;
+  const [path, body] = request({ top_k: 12 });
+  const answer = await (await ask(path, body, signal)).json();
+  const { labels, probabilities } = answer.data[0];
+  const chosen = new Set(labels);
+  const bars = probabilities.map((p) => bar(p.label, p.probability, chosen.has(p.label)));
+  $("bars").replaceChildren(element("p", "said", labels.join(" · ") || word("noLabel")), ...bars);
+  $("bars").hidden = false;
+}
+
+async function embedding(signal) {
+  if (!$("text-a").value.trim() || !$("text-b").value.trim()) return;
+  const [path, body] = request({ encoding_format: "float" });
+  const [a, b] = (await (await ask(path, body, signal)).json()).data.map((d) => d.embedding);
+  const dot = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
+  const cosine = dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+  const meter = bar("", Math.max(cosine, 0), true);
+  meter.lastChild.textContent = "";
+  $("likeness").replaceChildren(element("p", "score", cosine.toFixed(3)), meter,
+    element("p", "quiet", word("likeness")));
+  $("likeness").hidden = false;
+}
+
+// ---------------------------------------------------------------------------- snippets
+
+const SDK = { chat: "client.chat.completions.create", completion: "client.completions.create", embedding: "client.embeddings.create" };
+const python = (value) => JSON.stringify(value, null, 4).replace(/\btrue\b/g, "True");
+
+function snippet() {
+  const [path, body] = request();
+  const key = state.key ? "$AFINA_API_KEY" : "";
+  if (state.snippet === "curl") {
+    const data = JSON.stringify(body, null, 2).replaceAll("'", "'\\''");
+    const header = key ? ` \\\n  -H "Authorization: Bearer ${key}"` : "";
+    return `curl ${location.origin}${path} \\\n  -H "Content-Type: application/json"${header} \\\n  -d '${data}'`;
+  }
+  const secret = key ? 'os.environ["AFINA_API_KEY"]' : '"none"';
+  const head = `${key ? "import os\n\n" : ""}from openai import OpenAI\n\nclient = OpenAI(base_url="${location.origin}/v1", api_key=${secret})\n`;
+  if (state.kind === "classify") {
+    return `${head}answer = client.post("/classify", cast_to=object, body=${python(body)})\nprint(answer["data"][0]["labels"])`;
+  }
+  const fields = Object.entries(body).map(([name, value]) => `    ${name}=${python(value).replaceAll("\n", "\n    ")},\n`);
+  const shown = { chat: "choices[0].message.content", completion: "choices[0].text", embedding: "data[0].embedding" };
+  return `${head}answer = ${SDK[state.kind]}(\n${fields.join("")})\nprint(answer.${shown[state.kind]})`;
+}
+
+function showSnippet() {
+  if (!state.model) return;
+  $("snippet").textContent = snippet();
+  for (const tab of document.querySelectorAll("[data-snippet]")) {
+    tab.setAttribute("aria-pressed", tab.dataset.snippet === state.snippet);
+  }
+}
+
+async function copy() {
+  await navigator.clipboard.writeText($("snippet").textContent);
+  $("copy").textContent = word("copied");
+  setTimeout(() => { $("copy").textContent = word("copy"); }, 1500);
+}
+
+// ---------------------------------------------------------------------------- what is shown
+
+function say() {
+  document.documentElement.lang = state.language;
+  for (const at of document.querySelectorAll("[data-word]")) at.textContent = word(at.dataset.word);
+  for (const at of document.querySelectorAll("[data-hint]")) at.placeholder = word(at.dataset.hint);
+  for (const at of document.querySelectorAll("[data-label]")) at.setAttribute("aria-label", word(at.dataset.label));
+  for (const at of document.querySelectorAll("[data-title]")) {
+    at.title = word(at.dataset.title);
+    at.setAttribute("aria-label", at.title);
+  }
+  $("language").textContent = word("other");
+  const empty = $("log").querySelector(".empty");
+  if (empty) empty.textContent = word("chatEmpty");
+  if (state.model) choose(state.model.id, state.kind);
+}
+
+function paint() {
+  const dark = state.theme ? state.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.documentElement.dataset.theme = dark ? "dark" : "light";
+}
+
+function choose(id, kind) {
+  const same = state.model?.id === id;
+  state.model = state.models.find((model) => model.id === id);
+  const can = KINDS.filter((one) => state.model.afina.kinds.includes(one));
+  state.kind = can.includes(kind) ? kind : can[0];
+  $("facts").textContent = `${state.model.afina.base} · ${word("context", { n: state.model.afina.context_length })}`;
+  $("kinds").replaceChildren(...(can.length > 1 ? can : []).map((one) => {
+    const tab = element("button", "plain", word(`${one}Tab`));
+    tab.type = "button";
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-selected", one === state.kind);
+    tab.addEventListener("click", () => choose(id, one));
+    return tab;
+  }));
+  for (const one of KINDS) $(one).hidden = one !== state.kind;
+  const writes = state.kind === "chat" || state.kind === "completion";
+  $("settings").hidden = !writes;
+  $("system-label").hidden = state.kind !== "chat";
+  $("max-tokens").placeholder = state.kind === "completion" ? "64" : "1024";
+  $("code").hidden = false;
+  if (!same) fresh();
+  showSnippet();
+}
+
+function askKey() {
+  for (const one of [...KINDS, "settings", "code"]) $(one).hidden = true;
+  $("kinds").replaceChildren();
+  $("key").hidden = false;
+  $("key-field").focus();
+}
+
+async function load() {
+  try {
+    state.models = (await (await ask("/v1/models")).json()).data;
+  } catch (error) {
+    if (error.status !== 401) { complain(error.message); return; }
+    if (state.key) complain(word("wrongKey"));
+    askKey();
+    return;
+  }
+  complain("");
+  $("key").hidden = true;
+  const usable = state.models.filter((model) => model.afina.kinds.length);
+  $("model").replaceChildren(...usable.map((model) => new Option(model.id, model.id)));
+  if (usable.length) choose(usable[0].id);
+  else complain(word("none"));
+}
+
+// ---------------------------------------------------------------------------- wiring
+
+const FORMS = { chat: [chat, $("chat-stop")], completion: [completion, $("completion-stop")], classify: [classify, null], embedding: [embedding, null] };
+for (const [kind, [work, stop]] of Object.entries(FORMS)) {
+  const form = $(`${kind}-form`);
+  form.addEventListener("submit", (event) => { event.preventDefault(); run(form, stop, work); });
+  form.addEventListener("input", showSnippet);
+  stop?.addEventListener("click", () => state.running?.abort());
+}
+$("chat-text").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("chat-form").requestSubmit();
+});
+$("key").addEventListener("submit", (event) => {
+  event.preventDefault();
+  state.key = $("key-field").value.trim();
+  sessionStorage.setItem("key", state.key);
+  load();
+});
+$("fresh").addEventListener("click", fresh);
+$("copy").addEventListener("click", copy);
+$("settings").addEventListener("input", showSnippet);
+$("model").addEventListener("change", () => choose($("model").value, state.kind));
+for (const tab of document.querySelectorAll("[data-snippet]")) {
+  tab.addEventListener("click", () => { state.snippet = tab.dataset.snippet; showSnippet(); });
+}
+$("language").addEventListener("click", () => {
+  state.language = state.language === "es" ? "en" : "es";
+  localStorage.setItem("language", state.language);
+  say();
+});
+$("theme").addEventListener("click", () => {
+  state.theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
+  localStorage.setItem("theme", state.theme);
+  paint();
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", paint);
+paint();
+say();
+load();

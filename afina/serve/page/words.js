@@ -1,0 +1,41 @@
+"use strict";
+// What the page says, in each language. A word is named in the page by data-word, data-hint
+// (placeholder), data-label (for screen readers) or data-title.
+const WORDS = {
+  en: {
+    model: "Model", theme: "Light or dark", other: "Español",
+    chatTab: "Chat", completionTab: "Continue a text", classifyTab: "Classify", embeddingTab: "Compare meanings",
+    keyTitle: "API key", keyWhy: "This server answers to those who have its key. It stays in this tab only.", open: "Open",
+    wrongKey: "This key is not the right one.",
+    chatHint: "Write a message; Enter sends it", chatEmpty: "Ask the model something it was tuned for.",
+    fresh: "New conversation", send: "Send", stop: "Stop",
+    completionHint: "A text for the model to go on from", continue: "Continue",
+    classifyHint: "A text to classify", classify: "Classify", noLabel: "No label",
+    textA: "One text", textB: "Another text", compare: "Compare",
+    likeness: "Cosine similarity: 1 is the same direction, 0 is unrelated",
+    settings: "Settings", system: "System message", temperature: "Temperature (0: the same answer each time)",
+    maxTokens: "Longest answer, in tokens",
+    code: "Use it from a program", copy: "Copy", copied: "Copied",
+    context: "{n} tokens of context", figures: "{n} tokens · {s} s · {r} tokens/s", cut: "cut off at its longest",
+    stopped: "stopped", waiting: "…", unreachable: "The server does not answer.", none: "The server offers no model for this page.",
+    noAnswer: "(an empty answer)",
+  },
+  es: {
+    model: "Modelo", theme: "Claro u oscuro", other: "English",
+    chatTab: "Conversar", completionTab: "Continuar un texto", classifyTab: "Clasificar", embeddingTab: "Comparar significados",
+    keyTitle: "Clave de API", keyWhy: "Este servidor responde a quien tiene su clave. Solo se guarda en esta pestaña.", open: "Abrir",
+    wrongKey: "Esta clave no es la correcta.",
+    chatHint: "Escribe un mensaje; Intro lo envía", chatEmpty: "Pregunta al modelo algo para lo que fue afinado.",
+    fresh: "Nueva conversación", send: "Enviar", stop: "Parar",
+    completionHint: "Un texto para que el modelo lo continúe", continue: "Continuar",
+    classifyHint: "Un texto para clasificar", classify: "Clasificar", noLabel: "Sin etiqueta",
+    textA: "Un texto", textB: "Otro texto", compare: "Comparar",
+    likeness: "Similitud del coseno: 1 es la misma dirección, 0 es sin relación",
+    settings: "Ajustes", system: "Mensaje de sistema", temperature: "Temperatura (0: siempre la misma respuesta)",
+    maxTokens: "Respuesta más larga, en tokens",
+    code: "Usarlo desde un programa", copy: "Copiar", copied: "Copiado",
+    context: "{n} tokens de contexto", figures: "{n} tokens · {s} s · {r} tokens/s", cut: "cortada en su máximo",
+    stopped: "parada", waiting: "…", unreachable: "El servidor no responde.", none: "El servidor no ofrece ningún modelo para esta página.",
+    noAnswer: "(una respuesta vacía)",
+  },
+};
