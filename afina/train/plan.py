@@ -19,7 +19,7 @@ from afina.tasks import Classify, Generate
 from afina.train.estimate import Estimate, Parts, count_parts, estimate
 from afina.train.machine import Machine
 from afina.train.rows import Rows
-from afina.types import Derived, Method, Task
+from afina.types import Derived, Knobs, Method, Task
 
 CPU_PASS_TOKENS = 4096
 """Tokens of one forward pass on a CPU, from which larger passes are no faster."""
@@ -88,7 +88,12 @@ class _Book:
 
 
 def _plain(value: Any) -> Any:
-    return getattr(value, "name", value) if isinstance(value, Method | Task) else value
+    """As JSON has it: the plan is written down and read back equal."""
+    if isinstance(value, Method | Task):
+        return getattr(value, "name", str(value))
+    if isinstance(value, Knobs):
+        return value.model_dump(mode="json", exclude_none=True)
+    return list(value) if isinstance(value, tuple) else value
 
 
 def choose_method(recipe: Recipe, base: Base) -> tuple[Method, str]:

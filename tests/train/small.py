@@ -1,0 +1,85 @@
+"""Small whole runs for the tests of the loop: a tiny base, a few rows, a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from afina.models.load import load_renderer
+from afina.models.render import ChatRenderer
+from afina.models.sources import Base
+from afina.recipe import Recipe, dump_recipe, parse_recipe
+from afina.store import Run
+from afina.tasks import Classify
+from afina.train.machine import Machine
+from afina.train.plan import Plan, make_plan
+from afina.train.rows import Rows, encode
+from afina.types import ChatExample, Example, LabelledExample, Message
+
+ROOM = 10**11
+MACHINE = Machine("cpu", "test", 1, ROOM, ROOM, ROOM, 50.0, 100.0)
+COLOURS = ("red", "green", "blue", "positive", "negative")
+
+
+def chats(count: int) -> list[Example]:
+    """Rows whose answer is a function of the question, of different lengths."""
+    rows: list[Example] = []
+    for i in range(count):
+        question = " ".join(COLOURS[(i * k + i) % 5] for k in range(1, 2 + i % 4))
+        answer = " ".join(reversed(question.split()))
+        messages = (Message("user", f"{question} {i}"), Message("assistant", answer))
+        rows.append(ChatExample(id=f"row-{i}", where=f"small.jsonl: row {i}", messages=messages))
+    return rows
+
+
+def texts(count: int) -> list[Example]:
+    """Rows whose label is the first word."""
+    return [
+        LabelledExample(
+            id=f"row-{i}",
+            where=f"small.csv: row {i}",
+            text=f"{COLOURS[i % 3]} door of the kitchen {'one two ' * (i % 5)}",
+            labels=(COLOURS[i % 3],),
+        )
+        for i in range(count)
+    ]
+
+
+class Small:
+    """Everything that ``loop.run`` needs, for a base and a few knobs."""
+
+    def __init__(
+        self, base: Base, task: str, method: Any, *, rows: int = 24, held: int = 8, **train: Any
+    ) -> None:
+        self.base = base
+        self.renderer: ChatRenderer = load_renderer(base)
+        knobs = {"threads": 1, "precision": "float32", "epochs": 3, "batch_size": 8, **train}
+        self.recipe: Recipe = parse_recipe(
+            {
+                "task": task,
+                "base": str(base.folder),
+                "data": {"train": "small.jsonl"},
+                "method": method,
+                "train": knobs,
+            }
+        )
+        make = texts if task == "classify" else chats
+        examples = make(rows + held)
+        resolved = self.recipe.task.resolve(examples)
+        assert not isinstance(resolved, Classify) or resolved.labels
+        self.rows: Rows = self._encode(examples[:rows], resolved)
+        self.validation: Rows = self._encode(examples[rows:], resolved)
+        self.plan: Plan = make_plan(
+            self.recipe, resolved, base, self.rows, self.validation, 0, MACHINE
+        )
+
+    def _encode(self, examples: list[Example], task: Any) -> Rows:
+        return encode(examples, task, self.renderer, max_length=None, on_too_long="error")
+
+    def new_run(self, home: Path) -> Run:
+        run = Run.create(home, "small")
+        run.write("recipe.yaml", dump_recipe(self.plan.recipe))
+        return run
+
+    def arguments(self, run: Run) -> tuple[Plan, Base, Rows, Rows, Run]:
+        return self.plan, self.base, self.rows, self.validation, run
