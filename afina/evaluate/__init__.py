@@ -10,7 +10,7 @@ from afina.evaluate.page import html
 from afina.evaluate.paired import Comparison
 from afina.evaluate.report import CandidateResult, Report, Score, Verdict
 from afina.evaluate.scorer import Context, Scorer
-from afina.evaluate.scorers import SCORERS
+from afina.evaluate.scorers import SCORERS, choose
 from afina.evaluate.statement import Statement
 from afina.evaluate.terminal import Table, table
 
@@ -25,6 +25,7 @@ __all__ = [
     "Statement",
     "Table",
     "Verdict",
+    "choose",
     "evaluate",
     "html",
     "table",

@@ -183,7 +183,8 @@ def perplexity(sums: Array) -> Array:
 ANSWER_SCORERS: tuple[Scorer, ...] = (
     Scorer(
         "exact_match",
-        "Share of the answers equal to the right one (JSON as values, text stripped, labels as a set).",
+        "Share of the answers equal to the right one (JSON as values, text stripped, labels as a "
+        "set).",
         exact_counting,
         mean,
         proportion=True,

@@ -34,7 +34,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
 
 @dataclass(frozen=True)
 class Bar:
-    """One candidate in one score: the bar ends at ``end``, the whisker spans ``low`` to ``high``."""
+    """One candidate in one score: a bar up to ``end``, a whisker from ``low`` to ``high``."""
 
     name: str
     tuned: bool

@@ -161,7 +161,7 @@ def _measure(
     except Interrupted:
         raise
     except AfinaError as error:
-        if required or isinstance(error, WrongCount):
+        if required or isinstance(error, WrongCountError):
             raise
         found = Measured(candidate.name, failure=dict(error.as_json()["error"]))
         say(f"{candidate.name} could not be measured: {error.what}")
@@ -173,7 +173,7 @@ def _measure(
     return found
 
 
-class WrongCount(ModelError):
+class WrongCountError(ModelError):
     """A predictor did not give one answer for each question."""
 
 
@@ -227,7 +227,7 @@ def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) ->
 
 def _count(name: str, given: int, asked: int) -> None:
     if given != asked:
-        raise WrongCount(
+        raise WrongCountError(
             f"{name} gave {given} answers to {asked} questions",
             where=name,
             do="a predictor gives one answer for each input, in order",

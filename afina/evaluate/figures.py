@@ -31,6 +31,11 @@ def count(value: float | None, language: Language) -> str:
     return NOTHING if value is None else decimal(value, 0, language)
 
 
+def tenths(value: float | None, language: Language) -> str:
+    """A mean of counts, with one decimal."""
+    return NOTHING if value is None else decimal(value, 1, language)
+
+
 def percent(value: float | None, language: Language, places: int = 1) -> str:
     """A share as a percentage."""
     if value is None:
@@ -71,6 +76,8 @@ def duration(seconds: float | None, language: Language) -> str:
         return NOTHING
     if seconds < 1:
         thousandths = 1000 * seconds
+        if 0 < thousandths < 0.01:
+            return "<\u202f" + decimal(0.01, 2, language) + "\u00a0ms"
         return decimal(thousandths, 2 if thousandths < 10 else 0, language) + "\u00a0ms"
     if seconds < 59.95:
         return decimal(seconds, 1, language) + "\u00a0s"

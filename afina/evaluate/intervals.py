@@ -122,7 +122,7 @@ def interval(scorer: Scorer, sums: Array, draws: Array, rows: int, confidence: f
 def unseen(
     value: float, lowest: float, highest: float | None, rows: int, confidence: float
 ) -> Interval:
-    """The interval where all rows agree: the share of cases not seen may be as bad or good as any."""
+    """The interval where all rows agree: the share of cases not seen may be good or bad."""
     share = unseen_share(rows, confidence)
     low = value + share * (lowest - value)
     high = None if highest is None else value + share * (highest - value)

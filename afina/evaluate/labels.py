@@ -31,7 +31,7 @@ def class_counting(context: Context) -> Counting:
     def count(_: Example, gold: Answer, answer: Answer) -> Row:
         right = {number[label] for label in gold.labels}
         given = {number[label] for label in answer.labels if label in number}
-        row: dict[int, float] = {c: 1.0 for c in right & given}
+        row: dict[int, float] = dict.fromkeys(right & given, 1.0)
         row.update((classes + c, 1.0) for c in given - right)
         row.update((2 * classes + c, 1.0) for c in right - given)
         return row

@@ -15,7 +15,7 @@ LEAST_ALIKE = 0.3
 
 
 def differences(gold: str, answer: str) -> list[tuple[Kind, str]]:
-    """Pieces of the answer in order; ``missing`` pieces are of the right answer, put where they lack.
+    """Pieces of the answer in order; ``missing`` ones are of the right answer, where they lack.
 
     Pieces that are not ``missing`` join to the answer.
     """

@@ -166,10 +166,11 @@ class Speaker:
     def say(self, statement: Mapping[str, Any]) -> Any:
         """A sentence of the report."""
         said = Statement.from_dict(statement)
-        return self.both(said.say("en"), said.say("es"))
+        texts = [_named(said, i).say(each) for i, each in enumerate(LANGUAGES)]
+        return self.both(*(text[:1].upper() + text[1:] for text in texts))
 
     def number(self, kind: str, value: Any, unit: str = "share") -> Any:
-        """A figure: count, percent, score, difference, probability, duration, size or plain."""
+        """A figure: count, tenths, percent, score, difference, probability, duration, size or plain."""
         if kind in ("score", "difference"):
             shown = [getattr(figures, kind)(value, unit, language) for language in LANGUAGES]
         else:
@@ -185,6 +186,18 @@ class Speaker:
         function = getattr(figures, kind)
         separator = ";\u2009" if language == "es" else ",\u2009"
         return f"[{function(low, unit, language)}{separator}{function(high, unit, language)}]"
+
+
+def _named(statement: Statement, index: int) -> Statement:
+    """The same sentence with the names that a reader knows instead of those of the recipe."""
+    values = dict(statement.values)
+    for key in ("tuned", "baseline", "candidate", "metric"):
+        table = METRICS if key == "metric" else CANDIDATES
+        if values.get(key) in table:
+            name = table[values[key]][index]
+            # Within a sentence: "macro F1", but "F1 macro", "ROUGE-L" and "JSON válido".
+            values[key] = name[:1].lower() + name[1:] if name[1:2].islower() else name
+    return Statement(statement.code, values)
 
 
 # ---------------------------------------------------------------------------- the parts
@@ -208,7 +221,7 @@ def _confusion(report: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _classes(report: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Rows of the tuned model's classes, numbered as in the task, with the hardest baseline's F1."""
+    """The tuned model's classes, numbered as in the task, with the hardest baseline's F1."""
     own = report["per_class"].get(report["tuned"])
     if not own:
         return None

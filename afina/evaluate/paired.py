@@ -30,10 +30,11 @@ Test = Literal["mcnemar", "permutation"]
 class Comparison:
     """The tuned model against one baseline in the judged score.
 
-    ``difference``, ``low`` and ``high`` are tuned minus baseline, in the score's unit. ``family_low``
-    and ``family_high`` are the same interval at a confidence that holds for all baselines at once.
-    An end is None where nothing bounds it. ``p_value`` is two-sided, of no difference. ``tuned_only`` and ``baseline_only``: rows that only
-    one of them has right (scores of zeros and ones; else None).
+    ``difference``, ``low`` and ``high`` are tuned minus baseline, in the score's unit;
+    ``family_low`` and ``family_high`` the same at a confidence that holds for all baselines at
+    once. An end is None where nothing bounds it. ``p_value`` is two-sided, of no difference.
+    ``tuned_only`` and ``baseline_only``: rows that only one has right (scores of zeros and ones;
+    else None).
     """
 
     baseline: str
@@ -130,7 +131,7 @@ def _bootstrap(
 def _difference_interval(
     scorer: Scorer, difference: float, draws: Array, rows: int, confidence: float
 ) -> tuple[float | None, float | None, Kind]:
-    """Percentile interval; where all resamples agree, what the unseen share of cases leaves open."""
+    """Percentile interval; where all resamples agree, what the unseen cases leave open."""
     if np.ptp(draws) > 1e-12 * max(1.0, abs(difference)):
         return *percentiles(draws, difference, rows, confidence), "bootstrap"
     if scorer.highest is None:

@@ -64,10 +64,12 @@ class CandidateResult:
 class Report:
     """The outcome of an evaluation. All parts are plain values that JSON can hold.
 
-    ``metric``: the judged score. ``goal``: metric, at_least and margin as judged. ``test``: rows, sha256. ``scorers``: name to better, unit, sentence. ``comparison``: against the
-    baseline that is hardest to beat; ``comparisons``: against each. ``per_class`` and ``confusion``:
-    by candidate, for labels. ``costs``: by candidate: open_seconds, seconds, seconds_per_request,
-    prompt_tokens and answer_tokens (means a request, 0 where there are no tokens), cut_off.
+    ``metric``: the judged score. ``goal``: metric, at_least and margin as judged. ``test``: rows,
+    sha256. ``scorers``: name to better, unit, sentence. ``comparison``: against the baseline that
+    is hardest to beat; ``comparisons``: against each. ``per_class`` and ``confusion``: by
+    candidate, for labels. ``costs``: by candidate: open_seconds, seconds,
+    seconds_per_request, prompt_tokens and answer_tokens (means a request, 0 where there are no
+    tokens), cut_off.
     """
 
     metric: str

@@ -45,7 +45,6 @@ class Context:
         if not self.labels:
             raise RecipeError(
                 f"the scorer {scorer} compares labels, and this task has none",
-                where="evaluate.scorers",
                 do="take it out, or use exact_match, chrf or rouge_l",
             )
 
@@ -54,7 +53,6 @@ class Context:
         if self.labels:
             raise RecipeError(
                 f"the scorer {scorer} compares texts, and the answers of this task are labels",
-                where="evaluate.scorers",
                 do="take it out, or use accuracy or macro_f1",
             )
 
@@ -63,7 +61,6 @@ class Context:
         if not self.json:
             raise RecipeError(
                 f"the scorer {scorer} reads the answers as JSON, and this task's are not",
-                where="evaluate.scorers",
                 do="set task.answer to json, or take the scorer out",
             )
 

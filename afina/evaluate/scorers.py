@@ -25,18 +25,23 @@ def choose(task: Task, names: Sequence[str] | None, goal: Goal | None) -> tuple[
     case. Raises RecipeError for an unknown name, or one that does not fit the task.
     """
     wished = list(names) if names is not None else list(task.scorers())
+    twice = sorted({name for name in wished if wished.count(name) > 1})
+    if twice:
+        raise RecipeError(
+            f"the scorer {twice[0]} is named twice", where="evaluate.scorers", do="name it once"
+        )
     judged = goal.metric if goal is not None else (wished or list(task.scorers()))[0]
-    chosen = [_find(judged, "goal.metric" if goal is not None else "evaluate.scorers")]
-    chosen += [_find(name, "evaluate.scorers") for name in wished if name != judged]
-    if len({s.name for s in chosen}) != len(chosen):
-        raise RecipeError("a scorer is named twice", where="evaluate.scorers", do="name it once")
     context = Context.of(task)
-    for scorer in chosen:
-        scorer.counting(context)
+    chosen = [_find(judged, context, "goal.metric" if goal is not None else "evaluate.scorers")]
+    chosen += [_find(name, context, "evaluate.scorers") for name in wished if name != judged]
     return tuple(chosen)
 
 
-def _find(name: str, where: str) -> Scorer:
+def _find(name: str, context: Context, where: str) -> Scorer:
     if name not in SCORERS:
         raise RecipeError(f"no scorer is called {name}", where=where, do=nearest(name, SCORERS))
+    try:
+        SCORERS[name].counting(context)
+    except RecipeError as error:
+        raise RecipeError(error.what, where=where, do=error.do) from None
     return SCORERS[name]

@@ -14,32 +14,33 @@ from afina.evaluate.figures import LANGUAGES, Filled, Language
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # the rule
     "rule": (
-        "ship: better than every baseline in {metric}, each difference above {margin:difference} at "
-        "{confidence:whole_percent} confidence in a paired test. "
-        "hold: shown not to be better than some baseline by more than that. "
-        "unproven: neither is shown; the test has too few rows to tell.",
-        "ship (adelante): mejor que todas las referencias en {metric}, con cada diferencia por encima "
-        "de {margin:difference} al {confidence:whole_percent} de confianza en una prueba pareada. "
-        "hold (alto): se demuestra que no supera en esa medida a alguna referencia. "
-        "unproven (sin demostrar): ni lo uno ni lo otro; la prueba tiene muy pocas filas para decidir.",
+        "ship: better than every baseline in {metric}, each difference above {margin:difference} "
+        "at {confidence:whole_percent} confidence in a paired test. hold: shown not to be better "
+        "than some baseline by more than that. unproven: neither is shown; the test has too few "
+        "rows to tell.",
+        "ship (adelante): mejor que todas las referencias en {metric}, con cada diferencia por "
+        "encima de {margin:difference} al {confidence:whole_percent} de confianza en una prueba "
+        "pareada. hold (alto): se demuestra que no supera en esa medida a alguna referencia. "
+        "unproven (sin demostrar): ni lo uno ni lo otro; la prueba tiene muy pocas filas para "
+        "decidir.",
     ),
     "rule_goal": (
-        "ship: better than every baseline in {metric}, each difference above {margin:difference} at "
-        "{confidence:whole_percent} confidence in a paired test, and a measured value of {bound} "
-        "{at_least:score}. "
-        "hold: shown not to be better than some baseline by more than that, or the whole interval "
-        "misses the goal. "
-        "unproven: neither is shown; the test has too few rows to tell.",
-        "ship (adelante): mejor que todas las referencias en {metric}, con cada diferencia por encima "
-        "de {margin:difference} al {confidence:whole_percent} de confianza en una prueba pareada, y "
-        "un valor medido de {bound} {at_least:score}. "
-        "hold (alto): se demuestra que no supera en esa medida a alguna referencia, o el intervalo "
-        "entero queda fuera del objetivo. "
-        "unproven (sin demostrar): ni lo uno ni lo otro; la prueba tiene muy pocas filas para decidir.",
+        "ship: better than every baseline in {metric}, each difference above {margin:difference} "
+        "at {confidence:whole_percent} confidence in a paired test, and a measured value of "
+        "{bound} {at_least:score}. hold: shown not to be better than some baseline by more than "
+        "that, or the whole interval misses the goal. unproven: neither is shown; the test has "
+        "too few rows to tell.",
+        "ship (adelante): mejor que todas las referencias en {metric}, con cada diferencia por "
+        "encima de {margin:difference} al {confidence:whole_percent} de confianza en una prueba "
+        "pareada, y un valor medido de {bound} {at_least:score}. hold (alto): se demuestra que "
+        "no supera en esa medida a alguna referencia, o el intervalo entero queda fuera del "
+        "objetivo. unproven (sin demostrar): ni lo uno ni lo otro; la prueba tiene muy pocas "
+        "filas para decidir.",
     ),
     "rule_alone": (
-        "No baseline was asked for, so the goal alone decides. ship: the whole interval of {metric} "
-        "reaches the goal. hold: the whole interval misses it. unproven: neither, or no goal.",
+        "No baseline was asked for, so the goal alone decides. ship: the whole interval of "
+        "{metric} reaches the goal. hold: the whole interval misses it. unproven: neither, or no "
+        "goal.",
         "No se pidió ninguna referencia, así que decide solo el objetivo. ship (adelante): el "
         "intervalo entero de {metric} alcanza el objetivo. hold (alto): el intervalo entero queda "
         "fuera. unproven (sin demostrar): ni lo uno ni lo otro, o no hay objetivo.",
@@ -63,8 +64,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     "not_told": (
         "The difference of {tuned} ({value:score}) from {baseline} ({other:score}) is "
-        "{difference:difference}, interval {low:difference} to {high:difference}: {rows:count} test "
-        "rows are too few to tell. If it stays as it is, about {needed:count} would be needed.",
+        "{difference:difference}, interval {low:difference} to {high:difference}: {rows:count} "
+        "test rows are too few to tell. If it stays as it is, about {needed:count} would be "
+        "needed.",
         "La diferencia entre {tuned} ({value:score}) y {baseline} ({other:score}) es "
         "{difference:difference}, intervalo de {low:difference} a {high:difference}: {rows:count} "
         "filas de prueba son pocas para decidir. Si se mantiene, harían falta unas {needed:count}.",
@@ -73,22 +75,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{tuned} ({value:score}) shows no gain over {baseline} ({other:score}) that reaches "
         "{margin:difference}: {difference:difference}, interval {low:difference} to "
         "{high:difference} on {rows:count} test rows. More rows alone are unlikely to change that.",
-        "{tuned} ({value:score}) no muestra una mejora sobre {baseline} ({other:score}) que alcance "
-        "{margin:difference}: {difference:difference}, intervalo de {low:difference} a "
-        "{high:difference} con {rows:count} filas de prueba. Más filas, por sí solas, difícilmente "
-        "lo cambiarán.",
+        "{tuned} ({value:score}) no muestra una mejora sobre {baseline} ({other:score}) que "
+        "alcance {margin:difference}: {difference:difference}, intervalo de {low:difference} a "
+        "{high:difference} con {rows:count} filas de prueba. Más filas, por sí solas, "
+        "difícilmente lo cambiarán.",
     ),
     "goal_reached": (
         "The goal of {bound} {at_least:score} in {metric} is reached: {value:score}, interval "
         "{low:score} to {high:score}.",
-        "Se alcanza el objetivo de {bound} {at_least:score} en {metric}: {value:score}, intervalo de "
-        "{low:score} a {high:score}.",
+        "Se alcanza el objetivo de {bound} {at_least:score} en {metric}: {value:score}, "
+        "intervalo de {low:score} a {high:score}.",
     ),
     "goal_missed": (
         "The goal of {bound} {at_least:score} in {metric} is missed: {value:score}, interval "
         "{low:score} to {high:score}.",
-        "No se alcanza el objetivo de {bound} {at_least:score} en {metric}: {value:score}, intervalo "
-        "de {low:score} a {high:score}.",
+        "No se alcanza el objetivo de {bound} {at_least:score} en {metric}: {value:score}, "
+        "intervalo de {low:score} a {high:score}.",
     ),
     "goal_open": (
         "Whether the goal of {bound} {at_least:score} in {metric} is reached cannot be told: "
@@ -108,9 +110,9 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     # notes
     "simple_solves": (
         "{baseline} is not shown to be worse than {tuned} in {metric}: the difference is "
-        "{difference:difference}, interval {low:difference} to {high:difference}. {baseline} takes "
-        "{other_seconds:duration} a request, {tuned} {seconds:duration}. A simple model may already "
-        "solve this task.",
+        "{difference:difference}, interval {low:difference} to {high:difference}. {baseline} "
+        "takes {other_seconds:duration} a request, {tuned} {seconds:duration}. A simple model "
+        "may already solve this task.",
         "No se demuestra que {baseline} sea peor que {tuned} en {metric}: la diferencia es de "
         "{difference:difference}, intervalo de {low:difference} a {high:difference}. {baseline} "
         "tarda {other_seconds:duration} por petición y {tuned} {seconds:duration}. Puede que un "
@@ -127,22 +129,22 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "goal_near": (
         "The goal is reached on this test, but the interval of {metric} begins at {low:score} and "
         "the goal is {at_least:score}.",
-        "El objetivo se alcanza en esta prueba, pero el intervalo de {metric} empieza en {low:score} "
-        "y el objetivo es {at_least:score}.",
+        "El objetivo se alcanza en esta prueba, pero el intervalo de {metric} empieza en "
+        "{low:score} y el objetivo es {at_least:score}.",
     ),
     "goal_near_lower": (
         "The goal is reached on this test, but the interval of {metric} ends at {high:score} and "
         "the goal is {at_least:score}.",
-        "El objetivo se alcanza en esta prueba, pero el intervalo de {metric} acaba en {high:score} "
-        "y el objetivo es {at_least:score}.",
+        "El objetivo se alcanza en esta prueba, pero el intervalo de {metric} acaba en "
+        "{high:score} y el objetivo es {at_least:score}.",
     ),
     "few_rows": (
         "The test has only {rows:count} rows; the intervals are wide for that reason.",
         "La prueba tiene solo {rows:count} filas; por eso los intervalos son anchos.",
     ),
     "few_rows_in_class": (
-        "{classes:count} of {all:count} classes have fewer than {least:count} test rows. An average "
-        "over classes rests on few rows there, and its interval is likely too narrow.",
+        "{classes:count} of {all:count} classes have fewer than {least:count} test rows. An "
+        "average over classes rests on few rows there, and its interval is likely too narrow.",
         "{classes:count} de {all:count} clases tienen menos de {least:count} filas de prueba. La "
         "media por clases se apoya ahí en pocas filas y su intervalo es probablemente demasiado "
         "estrecho.",
@@ -154,8 +156,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "(task.max_new_tokens).",
     ),
     "tokens_saved": (
-        "Against {baseline}, {tuned} needs {saved:count} fewer tokens in the prompt of each request "
-        "({share:percent}).",
+        "Against {baseline}, {tuned} needs {saved:count} fewer tokens in the prompt of each "
+        "request ({share:percent}).",
         "Frente a {baseline}, {tuned} necesita {saved:count} tokens menos en cada petición "
         "({share:percent}).",
     ),
@@ -167,8 +169,8 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     ),
     # how samples are drawn
     "samples": (
-        "{wrong:count} of these {shown:count} rows were drawn at random from the {errors:count} that "
-        "{tuned} got wrong, the others at random from the rest.",
+        "{wrong:count} of these {shown:count} rows were drawn at random from the {errors:count} "
+        "that {tuned} got wrong, the others at random from the rest.",
         "De estas {shown:count} filas, {wrong:count} se sortearon entre las {errors:count} en que "
         "{tuned} falló y las demás entre el resto.",
     ),
@@ -185,7 +187,7 @@ BOUND = {"higher": ("at least", "al menos"), "lower": ("at most", "como mucho")}
 
 @dataclass(frozen=True)
 class Statement:
-    """One sentence. ``values`` hold what its places need, ``unit`` among them where scores occur."""
+    """One sentence. ``values`` hold what its places need, and ``unit`` where scores occur."""
 
     code: str
     values: Mapping[str, Any] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from afina.evaluate.report import Report
 
 @dataclass(frozen=True)
 class Table:
-    """``header`` and ``rows`` have the same number of cells. ``tuned`` is the row of the tuned model.
+    """``header`` and ``rows`` have equally many cells. ``tuned`` is the row of the tuned model.
 
     ``failures``: (name, reason) of candidates that could not be measured; their cells are dashes.
     """
@@ -24,7 +24,7 @@ class Table:
 
 
 def table(report: Report | Mapping[str, Any], language: Language = "en") -> Table:
-    """One row a candidate: its name, then ``value [low, high]`` for each score, judged one first."""
+    """A row for each candidate: name, then ``value [low, high]`` by score, the judged one first."""
     value = report.as_dict() if isinstance(report, Report) else report
     metrics = list(value["scorers"])
     rows = []

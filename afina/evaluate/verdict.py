@@ -23,6 +23,9 @@ from afina.evaluate.scorer import Scorer
 from afina.evaluate.statement import Statement
 from afina.recipe import Goal
 
+MOST_ROWS = 1_000_000
+"""A test that nobody will make larger than this."""
+
 
 @dataclass(frozen=True)
 class Judged:
@@ -181,16 +184,19 @@ def rows_needed(judged: Judged, comparison: Comparison) -> int | None:
     """About how many test rows would show the difference, if it stayed as it is.
 
     Intervals shrink with the root of the rows. Two significant digits; None if the difference is
-    not above the margin, where no number of rows would.
+    not above the margin, where no number of rows would, or by so little that it takes more than
+    ``MOST_ROWS``.
     """
     low, difference, _ = judged.advantage(comparison)
     gain = difference - judged.margin
     if gain <= 0 or not math.isfinite(low):
         return None
     factor = ((difference - low) / gain) ** 2
-    if comparison.p_value < 1:
+    if low > judged.margin:  # only the test of no difference is not convinced yet
         seen = NormalDist().inv_cdf(1 - comparison.p_value / 2)
         factor = max(factor, (normal_quantile(judged.confidence) / seen) ** 2)
     exact = max(judged.rows + 1, math.ceil(judged.rows * factor))
+    if exact > MOST_ROWS:
+        return None
     step = 10 ** max(0, len(str(exact)) - 2)
-    return math.ceil(exact / step) * step
+    return int(math.ceil(exact / step) * step)

@@ -25,11 +25,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "unproven": ("Not proven", "Sin demostrar"),
     "ship_line": ("Tuning was worth it.", "Ha valido la pena afinar."),
     "hold_line": ("Not good enough to use.", "No es lo bastante bueno para usarlo."),
-    "unproven_line": ("Too few examples to tell.", "Muy pocos ejemplos para decidir."),
+    "unproven_line": ("This test cannot tell.", "Esta prueba no permite decidir."),
     "rule": ("The rule, fixed before the test", "La regla, fijada antes de la prueba"),
     "notes": ("Worth knowing", "Conviene saber"),
     "tuned": ("Tuned model", "Modelo afinado"),
-    "hardest": ("Hardest baseline to beat", "Referencia más difícil de superar"),
+    "hardest": ("Hardest to beat", "Rival más difícil"),
     "difference": ("Difference", "Diferencia"),
     "test_rows": ("Test rows", "Filas de prueba"),
     "goal": ("Goal", "Objetivo"),
@@ -85,12 +85,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "confusion_about": (
         "Rows are the right labels, columns the answers of the tuned model; the shade is the share "
         "of the row.",
-        "Las filas son las etiquetas correctas y las columnas las respuestas del modelo afinado; el "
-        "tono es la parte de la fila.",
+        "Las filas son las etiquetas correctas y las columnas las respuestas del modelo afinado; "
+        "el tono es la parte de la fila.",
     ),
     "confusion_numbers": (
         "Labels are numbered as in the table of classes; point at a cell for its names.",
-        "Las etiquetas llevan el número de la tabla de clases; señala una celda para ver sus nombres.",
+        "Las etiquetas llevan el número de la tabla de clases; señala una celda para ver sus "
+        "nombres.",
     ),
     "confusion_large": (
         "There are too many labels for a picture; the most frequent confusions are listed.",
@@ -121,9 +122,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     # samples
     "samples": ("Side by side", "Frente a frente"),
     "samples_marks": (
-        "Marked: words that the right answer does not have. Framed: words it has and the answer lacks.",
-        "Marcadas: palabras que no están en la respuesta correcta. Enmarcadas: las que están en ella "
-        "y faltan aquí.",
+        "Marked: words that the right answer does not have. Framed: words it has and the answer "
+        "lacks.",
+        "Marcadas: palabras que no están en la respuesta correcta. Enmarcadas: las que están en "
+        "ella y faltan aquí.",
     ),
     "question": ("Question", "Pregunta"),
     "gold": ("Right answer", "Respuesta correcta"),
@@ -206,8 +208,8 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "linear": ("Linear model", "Modelo lineal"),
     "embedding_linear": ("Embeddings + linear", "Vectores + lineal"),
     "nearest": ("Nearest neighbour", "Vecino más cercano"),
-    "zero_shot": ("Base, zero-shot", "Base, sin ejemplos"),
-    "few_shot": ("Base, few-shot", "Base, con ejemplos"),
+    "zero_shot": ("Base zero-shot", "Base sin ejemplos"),
+    "few_shot": ("Base few-shot", "Base con ejemplos"),
 }
 """Names of the usual candidates; any other is shown by its own."""
 
@@ -223,8 +225,8 @@ SENTENCES_OF_METRICS: Mapping[str, str] = {
     "espacios alrededor, etiquetas como conjunto).",
     "json_valid": "Parte de las respuestas que son un objeto o una lista JSON y nada más.",
     "field_f1": "F1 de los campos de las respuestas JSON, todas las filas juntas.",
-    "perplexity": "Cuánto sorprenden al modelo las respuestas correctas, por token; solo comparable "
-    "entre modelos con el mismo tokenizador.",
+    "perplexity": "Cuánto sorprenden al modelo las respuestas correctas, por token; solo "
+    "comparable entre modelos con el mismo tokenizador.",
     "chrf": "N-gramas de caracteres en común con las respuestas correctas (chrF, como sacrebleu).",
     "bleu": "N-gramas de palabras en común con las respuestas correctas (BLEU, como sacrebleu).",
     "rouge_l": "F de la secuencia común de palabras más larga, promediado por filas (ROUGE-L).",

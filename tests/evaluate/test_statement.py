@@ -1,0 +1,108 @@
+"""Every sentence and label stands in both languages, with the same places."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+from afina.evaluate import evaluation, notes, samples, verdict
+from afina.evaluate.scorers import SCORERS
+from afina.evaluate.statement import SENTENCES, Statement
+from afina.evaluate.words import CANDIDATES, METRICS, SENTENCES_OF_METRICS, WORDS
+from afina.tasks import TASKS, Classify, Generate
+
+VALUES = {
+    "metric": "macro_f1",
+    "unit": "share",
+    "better": "higher",
+    "confidence": 0.95,
+    "margin": 0.01,
+    "at_least": 0.8,
+    "tuned": "tuned",
+    "baseline": "linear",
+    "candidate": "few_shot",
+    "what": "no memory",
+    "names": "a, b",
+    "value": 0.9,
+    "other": 0.8,
+    "difference": 0.1,
+    "low": 0.05,
+    "high": 0.15,
+    "p_value": 0.01,
+    "rows": 100,
+    "needed": 400,
+    "seconds": 0.01,
+    "other_seconds": 0.001,
+    "classes": 3,
+    "all": 77,
+    "least": 5,
+    "answers": 4,
+    "saved": 200.0,
+    "share": 0.9,
+    "wrong": 2,
+    "shown": 8,
+    "errors": 9,
+}
+
+
+def places(text: str) -> set[tuple[str, str]]:
+    return {(name, spec or "") for _, name, spec, _ in Formatter().parse(text) if name is not None}
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_both_languages_have_the_same_places(code: str) -> None:
+    english, spanish = SENTENCES[code]
+    assert places(english) == places(spanish)
+    assert english != spanish
+
+
+@pytest.mark.parametrize("code", SENTENCES)
+def test_every_sentence_can_be_said(code: str) -> None:
+    said = Statement(code, VALUES)
+    for language in ("en", "es"):
+        text = said.say(language)  # type: ignore[arg-type]
+        assert "{" not in text
+        assert text.endswith((".", "memory"))
+    assert Statement.from_dict(said.as_dict()) == said
+
+
+def test_every_sentence_is_used_and_none_is_missing() -> None:
+    used: set[str] = set()
+    for module in (evaluation, notes, samples, verdict):
+        source = Path(str(module.__file__)).read_text("utf-8")
+        used |= set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', source))
+    assert set(SENTENCES) <= used
+    for module in (notes, samples, verdict):
+        source = Path(str(module.__file__)).read_text("utf-8")
+        assert set(re.findall(r'Statement\(\s*"([a-z_]+)"', source)) <= set(SENTENCES)
+
+
+@pytest.mark.parametrize("table", [WORDS, METRICS, CANDIDATES])
+def test_no_translation_is_empty(table: dict[str, tuple[str, str]]) -> None:
+    assert all(len(pair) == 2 and all(text.strip() for text in pair) for pair in table.values())
+
+
+def test_every_word_of_the_template_is_in_the_table_and_every_one_is_used() -> None:
+    folder = Path(str(evaluation.__file__)).parent
+    template = (folder / "templates" / "report.html").read_text("utf-8")
+    source = template + (folder / "page.py").read_text("utf-8")
+    asked = set(re.findall(r'\bt\("([a-z0-9_]+)"', template))
+    asked |= set(re.findall(r'(?:w|g)\.word\("([a-z0-9_]+)"\)', template))
+    asked |= set(re.findall(r"\bwords\.([a-z0-9_]+)", template))
+    assert asked <= set(WORDS)
+    named = set(re.findall(r'"([a-z0-9_]+)"', source)) | asked
+    outcomes = {v + end for v in ("ship", "hold", "unproven") for end in ("", "_line")}
+    assert set(WORDS) <= named | outcomes | {"mcnemar", "permutation"}
+
+
+def test_every_scorer_has_a_name_and_a_spanish_sentence() -> None:
+    assert set(METRICS) == set(SCORERS) == set(SENTENCES_OF_METRICS)
+
+
+def test_every_usual_baseline_has_a_name() -> None:
+    assert {kind.model_fields["name"].default for kind in TASKS} == {"classify", "generate"}
+    usual = {name for task in (Classify(), Generate()) for name in task.baselines()}
+    assert usual <= set(CANDIDATES)
