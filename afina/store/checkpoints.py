@@ -228,4 +228,5 @@ class Checkpoints:
                 fcntl.flock(number, fcntl.LOCK_EX)
             yield
         finally:
-            os.close(number)
+            with storing(self.folder, "unlock"):
+                os.close(number)

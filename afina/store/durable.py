@@ -336,6 +336,9 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         raise CorruptError("the file is missing", where=str(file), do=_RESTORE) from None
+    except IsADirectoryError:
+        what = "there is a folder in the place of the file"
+        raise CorruptError(what, where=str(file), do=_RESTORE) from None
     except OSError as error:
         raise storage_error(error, file, "read") from error
 

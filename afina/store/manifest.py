@@ -60,6 +60,8 @@ def write(folder: Path, facts: Mapping[str, Any], files: tuple[FileRecord, ...])
 def read(folder: Path) -> tuple[dict[str, Any], tuple[FileRecord, ...]]:
     """Facts and files of a manifest. Raises CorruptError if it is not exactly as it was written."""
     path = folder / NAME
+    if path.is_symlink():  # it may lead anywhere
+        raise CorruptError("the manifest is a link", where=str(path), do=_DO)
     text = read_text(path)
     try:
         value = strict_json.loads(text)

@@ -74,7 +74,7 @@ class Registry:
     """The registry of a home. Safe to use from several processes at once."""
 
     def __init__(self, home: str | Path, url: str | None = None) -> None:
-        """Make or open it: at ``url`` (SQLite or PostgreSQL), or ``AFINA_REGISTRY``, or in the home.
+        """Make or open it: at ``url`` (SQLite, PostgreSQL), or ``AFINA_REGISTRY``, or in the home.
 
         Raises MachineError (disk, server, network filesystem) or CorruptError.
         """

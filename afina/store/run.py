@@ -16,12 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from afina.errors import RunError
-from afina.recipe import Train
-from afina.recipe.load import parse_yaml
-from afina.store import durable, folders, journal, lock, manifest, seal
+from afina.store import durable, folders, journal, lock, manifest
 from afina.store.checkpoints import Checkpoints
 from afina.store.disk import fault, storing
 from afina.store.find import RUNS, check_home, find
+from afina.store.seal import CHECKPOINTS, Verification, seal_folder, verify_folder
 
 METRICS = "metrics.jsonl"
 MODEL = "model"
@@ -104,7 +103,7 @@ class Run:
     def checkpoints(self) -> Checkpoints:
         """The checkpoints of this run; how many are kept is the recipe's ``train`` to say."""
         return Checkpoints(
-            self.folder / seal.CHECKPOINTS,
+            self.folder / CHECKPOINTS,
             self._keep(),
             told=lambda sentence: self.event("storage", message=sentence),
             before_commit=self._sync_metrics,
@@ -115,7 +114,7 @@ class Run:
     def write(self, name: str, value: Any) -> None:
         """Write a file of the run, durably: ``.json`` from plain values, else a text or bytes."""
         path = self._path(name)
-        if name in _OWN or name.startswith(f"{seal.CHECKPOINTS}/"):
+        if name in _OWN or name.startswith(f"{CHECKPOINTS}/"):
             raise fault(f"{name} is written by the store itself", self.folder)
         durable.make_folder(path.parent)
         if path.suffix == ".json":
@@ -252,17 +251,20 @@ class Run:
         after more was written.
         """
         self._sync_metrics()
-        seal.seal(self.folder, facts)
+        seal_folder(self.folder, facts)
 
-    def verify(self) -> seal.Verification:
+    def verify(self) -> Verification:
         """Compare every file with the seal: what is changed, missing and extra.
 
         Raises RunError if the run was never sealed, CorruptError if the seal itself was changed.
         """
-        return seal.verify(self.folder)
+        return verify_folder(self.folder)
 
     def _keep(self) -> int:
         """``train.keep_checkpoints`` of the run's resolved recipe, or the knob's own default."""
+        from afina.recipe import Train  # loads pydantic: only a run that trains needs it
+        from afina.recipe.load import parse_yaml
+
         default = int(Train.model_fields["keep_checkpoints"].default)
         path = self.folder / RECIPE
         if not path.exists():

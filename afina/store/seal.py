@@ -61,7 +61,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def seal(folder: Path, facts: Mapping[str, Any]) -> None:
+def seal_folder(folder: Path, facts: Mapping[str, Any]) -> None:
     """Write the manifest of a run, after every file in it is on the disk. May be done again."""
     if clash := _OWN & facts.keys():
         raise fault(f"a manifest has its own {' and '.join(sorted(clash))}", folder / manifest.NAME)
@@ -74,7 +74,7 @@ def seal(folder: Path, facts: Mapping[str, Any]) -> None:
     manifest.write(folder, head, files)
 
 
-def verify(folder: Path) -> Verification:
+def verify_folder(folder: Path) -> Verification:
     """Compare a run with its seal, byte for byte.
 
     Raises RunError if it was never sealed, CorruptError if the seal itself was changed.
