@@ -46,7 +46,7 @@ def run(
     """The main job: check, plan, train, measure, report. Raises errors of ``afina.errors``.
 
     ``recipe``: a file, a mapping or a Recipe. ``set`` overrides keys (``{"train.epochs": 5}``).
-    ``home`` holds the runs (else AFINA_HOME, else ``./afina-home``). ``watch`` is told of every step.
+    ``home`` holds the runs (else AFINA_HOME, else ``./afina-home``). ``watch`` is told every step.
     """
     from afina import flow
 
@@ -166,7 +166,7 @@ class Run:
         return TunedModel.open(self._run.model_folder, name=self.id)
 
     def predict(self, asked: Sequence[Asked]) -> list[Answer]:
-        """One answer for each: a text, a list of ``{role, content}``, a row of the data, an Input."""
+        """One answer for each: a text, a list of ``{role, content}``, a row of data, an Input."""
         return self.model.predict(as_inputs(asked, self.recipe.data.columns))
 
     def evaluate(self, *, say: Say = _silent, language: str = "en") -> Report:

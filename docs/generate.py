@@ -35,9 +35,9 @@ def recipe_page() -> str:
     lines = [
         "# The recipe",
         "",
-        "Every key, from the code. A value called *derived* is worked out by the plan from the data,",
-        "the base and the machine, and `afina plan RECIPE` prints it with its reason. `-s KEY=VALUE`",
-        "on the command line sets any key. `afina explain KEY` shows these sentences in a terminal.",
+        "Every key, from the code. A value called *derived* is worked out by the plan from the",
+        "data, the base and the machine, and `afina plan RECIPE` prints it with its reason.",
+        "`-s KEY=VALUE` on the command line sets any key; `afina explain KEY` shows its sentence.",
         *_section(Recipe, "", "## The top"),
     ]
     for name, field in Recipe.model_fields.items():
@@ -130,10 +130,10 @@ def cli_page() -> str:
         "| code | meaning |",
         "|---|---|",
         "| 0 | done |",
-        "| 1 | done, and the gate says no: the model is shown not to be good enough, or a stated goal "
-        "is not proven |",
+        "| 1 | done, and the gate says no: the model is shown not to be good enough, or a stated "
+        "goal is not proven |",
         "| 2 | the request is wrong: a file, a recipe or an argument |",
-        "| 3 | the environment failed: disk, memory, a model that cannot be had; or a fault of ours |",
+        "| 3 | the environment failed: disk, memory, a model that cannot be had; or our fault |",
         "| 130 | interrupted; `afina train --resume last` goes on |",
         "| 141 | the reader of the output went away |",
     ]

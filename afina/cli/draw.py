@@ -1,4 +1,4 @@
-"""Pictures of answers for a terminal. Each takes plain values and knows nothing of how they came."""
+"""Pictures of answers for a terminal. Each takes plain values, whoever found them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from rich.text import Text
 
 VERDICT_STYLE = {"ship": "bold green", "hold": "bold red", "unproven": "bold yellow"}
 STATUS_STYLE = {"succeeded": "green", "failed": "red", "interrupted": "yellow", "running": "cyan"}
+
+PARTS = ("train", "validation", "test")
 
 
 def table(*columns: str, right: Sequence[str] = (), title: str = "") -> Table:
@@ -118,16 +120,10 @@ def plan(console: Console, value: Mapping[str, Any]) -> None:
         console,
         [
             ("base", f"{base['name']}, {count(base['parameters'])} parameters, {base['licence']}"),
-            (
-                "rows",
-                f"{rows['train']:,} train, {rows['validation']:,} validation, {rows['test']:,} test",
-            ),
+            ("rows", ", ".join(f"{rows[part]:,} {part}" for part in PARTS)),
             ("longest row", f"{rows['longest']:,} tokens"),
-            ("cut off", f"{rows['truncated']:,} rows" if rows["truncated"] else None),
-            (
-                "too long",
-                f"{rows['dropped_too_long']:,} rows" if rows["dropped_too_long"] else None,
-            ),
+            ("cut", _some(rows["truncated"], "too long")),
+            ("dropped", _some(rows["dropped_too_long"], "too long")),
             ("steps", f"{value['steps']:,} ({value['steps_per_epoch']:,} an epoch)"),
             ("tokens", f"{estimate['tokens']:,}, {estimate['loss_tokens']:,} of them in the loss"),
             (
@@ -150,6 +146,10 @@ def plan(console: Console, value: Mapping[str, Any]) -> None:
     )
     for note in value["notes"]:
         console.print(Text(note, style="yellow"))
+
+
+def _some(number: int, what: str) -> str | None:
+    return f"{number:,} rows, {what}" if number else None
 
 
 def loss_rows(console: Console, rows: Sequence[Any]) -> None:

@@ -1,4 +1,4 @@
-"""``afina promote RUN --as NAME``: a name that a server can keep while the model behind it changes."""
+"""``afina promote RUN --as NAME``: a name that stays while the model behind it changes."""
 
 from __future__ import annotations
 

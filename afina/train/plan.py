@@ -159,8 +159,10 @@ def make_plan(
     resolved = _fit_memory(book, resolved, base, rows, parts, machine, steps)
     cost = estimate(resolved, base, rows, parts, machine, steps)
     _check_room(cost, machine)
-    notes = () if validation.kept else (
-        "there are no validation rows: no early stopping, and the last weights are kept",
+    notes = (
+        ()
+        if validation.kept
+        else ("there are no validation rows: no early stopping, and the last weights are kept",)
     )
     return Plan(
         recipe=resolved,
@@ -375,7 +377,9 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
         prefix, layers = block_list(module)
         embedding = module.get_input_embeddings().weight.numel()
         head = module.get_output_embeddings().weight.numel() if task.head == "tokens" else 0
-        tied = head and module.get_output_embeddings().weight is module.get_input_embeddings().weight
+        tied = (
+            head and module.get_output_embeddings().weight is module.get_input_embeddings().weight
+        )
         module = method.apply(module, task.head)
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()
@@ -387,5 +391,3 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
         found,
         {"layers": layers, "block_prefix": prefix, "embedding": outside, "head": head},
     )
-
-
