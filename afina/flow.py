@@ -83,7 +83,12 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = _silent) -> list[Los
         )
     where = {e.id: e.where for e in ready.dataset.train}
     return [
-        LossRow(where[row.row], ready.renderer.pieces(row), len(row.ids), sum(t >= 0 for t in row.targets))
+        LossRow(
+            where[row.row],
+            ready.renderer.pieces(row),
+            len(row.ids),
+            sum(t >= 0 for t in row.targets),
+        )
         for row in ready.rows.kept[:count]
     ]
 

@@ -15,7 +15,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import bench
@@ -106,7 +105,9 @@ class _Clock(TrainerCallback):
         self.times.append(time.perf_counter() - self.start)
 
 
-def trl_trainer(base: Base, data: list[dict[str, Any]], steps: int, tuned: bool, folder: str) -> Any:
+def trl_trainer(
+    base: Base, data: list[dict[str, Any]], steps: int, tuned: bool, folder: str
+) -> Any:
     dtype = torch.bfloat16 if tuned else torch.float32
     model = AutoModelForCausalLM.from_pretrained(base.folder, dtype=dtype)
     tokenizer = AutoTokenizer.from_pretrained(base.folder)
@@ -186,7 +187,8 @@ def equality(base: Base, data: list[dict[str, Any]], encoded: list[Encoded]) -> 
     return {
         "loss_ours": float(ours.detach()),
         "loss_trl": float(theirs.detach()),
-        "loss_relative_difference": abs(float(ours.detach()) - float(theirs.detach())) / float(theirs.detach()),
+        "loss_relative_difference": abs(float(ours.detach()) - float(theirs.detach()))
+        / float(theirs.detach()),
         "gradient_worst_relative_difference": worst,
         "gradient_projection": dots / norms,
     }
@@ -196,7 +198,9 @@ def _same_rows(inputs: Any, encoded: list[Encoded]) -> list[Encoded]:
     """Our rows that stand in a batch of theirs (their loader shuffles)."""
     known = {r.ids: r for r in encoded}
     lengths = inputs["attention_mask"].sum(1).tolist()
-    return [known[tuple(ids[:n].tolist())] for ids, n in zip(inputs["input_ids"], lengths, strict=True)]
+    return [
+        known[tuple(ids[:n].tolist())] for ids, n in zip(inputs["input_ids"], lengths, strict=True)
+    ]
 
 
 def main() -> None:
@@ -215,7 +219,10 @@ def main() -> None:
     print("equality (float32):", {k: f"{v:.3g}" for k, v in same.items()})
     assert same["loss_relative_difference"] < 1e-5, "losses differ: no speed counts"
     assert abs(same["gradient_projection"] - 1) < 1e-4, "gradients differ: no speed counts"
-    arms = {"afina bfloat16": Ours(base, encoded, "bfloat16"), "afina float32": Ours(base, encoded, "float32")}
+    arms = {
+        "afina bfloat16": Ours(base, encoded, "bfloat16"),
+        "afina float32": Ours(base, encoded, "float32"),
+    }
     for arm in arms.values():
         arm.steps(2)
     times: dict[str, list[float]] = {n: [] for n in (*arms, "trl stock", "trl tuned")}
@@ -240,7 +247,9 @@ def main() -> None:
         for other in ("trl stock", "trl tuned")
     }
     for name, speed in speeds.items():
-        print(f"{name:16s} {speed:8.1f} tokens/s   {speed / limit:5.0%} of the matrix-product limit")
+        print(
+            f"{name:16s} {speed:8.1f} tokens/s   {speed / limit:5.0%} of the matrix-product limit"
+        )
     for name, value in ratios.items():
         print(f"{name:32s} {value['ratio']:5.2f}×  [{value['low']:.2f}, {value['high']:.2f}]")
     name = "lora_against_trl_" + base.name.rsplit("/", 1)[-1].lower()
@@ -248,7 +257,13 @@ def main() -> None:
         name,
         {
             "machine": facts,
-            "work": {"base": base.name, "rows": ROWS, "batch": BATCH, "rank": RANK, "loss_share": share},
+            "work": {
+                "base": base.name,
+                "rows": ROWS,
+                "batch": BATCH,
+                "rank": RANK,
+                "loss_share": share,
+            },
             "equality": same,
             "tokens_per_second": speeds,
             "matmul_gflops_bfloat16": max(limits),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -47,7 +47,7 @@ class Lora(Method):
                 )
         config = LoraConfig(
             r=self.rank,
-            lora_alpha=self.alpha if self.alpha is not None else 2 * self.rank,  # type: ignore[arg-type]
+            lora_alpha=self.alpha if self.alpha is not None else 2 * self.rank,
             lora_dropout=self.dropout,
             target_modules=self.targets if isinstance(self.targets, str) else list(self.targets),
             use_dora=self.dora,
@@ -55,8 +55,8 @@ class Lora(Method):
             fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in module.modules()),
             task_type="CAUSAL_LM" if head == "tokens" else "FEATURE_EXTRACTION",
         )
-        wrapped: Any = get_peft_model(module, config, autocast_adapter_dtype=False)  # type: ignore[arg-type]
-        return wrapped  # type: ignore[no-any-return]
+        wrapped: torch.nn.Module = get_peft_model(module, config, autocast_adapter_dtype=False)
+        return wrapped
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         if parameters <= 500e6:

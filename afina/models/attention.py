@@ -24,7 +24,7 @@ class ShortAttention(torch.autograd.Function):
     """softmax(q kᵀ · scale + bias) v with kept probabilities; grouped heads share keys in place."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         query: torch.Tensor,
         key: torch.Tensor,
@@ -51,7 +51,7 @@ class ShortAttention(torch.autograd.Function):
         return torch.bmm(kept, v).view(batch, heads, rows, width)
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:
         q, k, v, kept = ctx.saved_tensors
         query_shape, key_shape = ctx.shapes
         upstream = upstream.reshape(q.shape)
@@ -98,7 +98,9 @@ def attend(
     elif causal and rows > 1:
         bias = _causal_bias(rows, keys, query.device)
     scale = scaling if scaling is not None else float(query.shape[-1]) ** -0.5
-    out: torch.Tensor = ShortAttention.apply(query, key, value, bias, scale)
+    out: torch.Tensor = ShortAttention.apply(  # type: ignore[no-untyped-call]
+        query, key, value, bias, scale
+    )
     return out.transpose(1, 2).contiguous(), None
 
 
@@ -112,9 +114,7 @@ def register() -> str:
     return NAME
 
 
-def _short(
-    query: torch.Tensor, key: torch.Tensor, dropout: float, other: dict[str, Any]
-) -> bool:
+def _short(query: torch.Tensor, key: torch.Tensor, dropout: float, other: dict[str, Any]) -> bool:
     return (
         query.device.type == "cpu"
         and dropout == 0.0

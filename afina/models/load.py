@@ -150,7 +150,9 @@ def _load_module(
     if task.head == "labels" and pooling_of(base, task) != "first" and _has_pooler(base):
         options["add_pooling_layer"] = False
     try:
-        module: nn.Module = kind.from_pretrained(base.folder, attn_implementation=attention, **options)
+        module: nn.Module = kind.from_pretrained(
+            base.folder, attn_implementation=attention, **options
+        )
     except ValueError as error:  # an architecture without exchangeable attention
         if "attention" not in str(error).lower():
             raise
@@ -159,7 +161,7 @@ def _load_module(
         # bitsandbytes would repack 4-bit weights at the first evaluation on a CPU and unpack them
         # for the next step; the frozen weights are to stay bit for bit what they are.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
-            layer.support_avx512bf16_for_cpu = False
+            setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010
     return module
 
 

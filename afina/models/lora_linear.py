@@ -20,7 +20,7 @@ class LoraProduct(torch.autograd.Function):
     """x Wᵀ + b + s (x Aᵀ) Bᵀ. W and b are frozen: no gradient of theirs is formed."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         x: torch.Tensor,
         weight: torch.Tensor,
@@ -39,7 +39,7 @@ class LoraProduct(torch.autograd.Function):
         return result.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:
         rows, weight, down, up, inner = ctx.saved_tensors
         slope = upstream.reshape(-1, upstream.shape[-1])
         inner_slope = (slope @ up).mul_(ctx.scale)
@@ -60,7 +60,7 @@ def fuse(module: nn.Module) -> int:
     count = 0
     for layer in module.modules():
         if type(layer) is Linear and _allows(layer):
-            layer.forward = MethodType(_forward, layer)  # type: ignore[method-assign]
+            layer.forward = MethodType(_forward, layer)
             count += 1
     return count
 
@@ -86,5 +86,7 @@ def _forward(layer: Any, x: torch.Tensor, *others: Any, **options: Any) -> torch
         result: torch.Tensor = type(layer).forward(layer, x, *others, **options)
         return result
     base = layer.base_layer
-    joined: torch.Tensor = LoraProduct.apply(x, base.weight, base.bias, down, up, layer.scaling[name])
+    joined: torch.Tensor = LoraProduct.apply(  # type: ignore[no-untyped-call]
+        x, base.weight, base.bias, down, up, layer.scaling[name]
+    )
     return joined

@@ -6,6 +6,7 @@ and no mask is needed; a bidirectional one gets a mask as soon as two lengths di
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import torch
@@ -45,9 +46,12 @@ class TokenNetwork(nn.Module):
         states = self.hidden(batch.ids)[:, :-1][counted]
         head = self.core.get_output_embeddings()
         if head.weight.requires_grad or not torch.is_grad_enabled():
-            parts = zip(states.split(HEAD_CHUNK), targets.split(HEAD_CHUNK), strict=True)
-            return torch.cat([_logprobs(head(s), t) for s, t in parts] or [states.new_zeros(0).float()])
-        result: torch.Tensor = FrozenHeadLogprobs.apply(states, targets, head.weight, head.bias)
+            starts = range(0, len(targets), HEAD_CHUNK) if len(targets) else (0,)
+            parts = [slice(start, start + HEAD_CHUNK) for start in starts]
+            return torch.cat([_logprobs(head(states[p]), targets[p]) for p in parts])
+        result: torch.Tensor = FrozenHeadLogprobs.apply(  # type: ignore[no-untyped-call]
+            states, targets, head.weight, head.bias
+        )
         return result
 
     def label_scores(self, batch: Batch) -> torch.Tensor:
@@ -94,11 +98,12 @@ def pool(core: Any, ids: torch.Tensor, lengths: torch.Tensor, pooling: str) -> t
     width = ids.shape[1]
     inside = torch.arange(width, device=ids.device)[None, :] < lengths[:, None]
     mask = None if bool((lengths == width).all()) else inside.long()
-    out = core(input_ids=ids, attention_mask=mask)
-    if pooling == "first":
-        through_pooler = getattr(out, "pooler_output", None)
-        return (through_pooler if through_pooler is not None else out[0][:, 0]).float()
+    caches = "use_cache" in signature(core.forward).parameters
+    out = core(input_ids=ids, attention_mask=mask, **({"use_cache": False} if caches else {}))
     states: torch.Tensor = out[0]
+    if pooling == "first":
+        through_pooler: torch.Tensor | None = getattr(out, "pooler_output", None)
+        return states[:, 0].float() if through_pooler is None else through_pooler.float()
     if pooling == "last":
         return states[torch.arange(len(ids), device=ids.device), lengths - 1].float()
     kept = states.float() * inside[:, :, None]
@@ -115,7 +120,7 @@ class FrozenHeadLogprobs(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         states: torch.Tensor,
         targets: torch.Tensor,
@@ -138,7 +143,7 @@ class FrozenHeadLogprobs(torch.autograd.Function):
         return logprobs
 
     @staticmethod
-    def backward(ctx: Any, upstream: torch.Tensor) -> Any:  # type: ignore[override]
+    def backward(ctx: Any, upstream: torch.Tensor) -> Any:
         (slopes,) = ctx.saved_tensors
         return slopes * upstream[:, None].to(slopes.dtype), None, None, None
 
@@ -151,5 +156,10 @@ def _plain_head(config: Any) -> bool:
     """Whether logits are just head(states): some families cap or scale them."""
     return not any(
         getattr(config, name, None)
-        for name in ("final_logit_softcapping", "logit_scale", "logits_scaling", "lm_head_multiplier")
+        for name in (
+            "final_logit_softcapping",
+            "logit_scale",
+            "logits_scaling",
+            "lm_head_multiplier",
+        )
     )

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import operator
 from functools import reduce
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from afina.methods import METHODS
-from afina.objectives import OBJECTIVES
+from afina.objectives import OBJECTIVES, Supervised
 from afina.tasks import TASKS
 from afina.types import Knobs, Method, Objective, Task
 
@@ -29,9 +29,14 @@ def _one_of(kinds: tuple[type[Knobs], ...]) -> Any:
     return Annotated[union, Field(discriminator="name"), BeforeValidator(_named)]
 
 
-AnyTask = _one_of(TASKS)
-AnyObjective = _one_of(OBJECTIVES)
-AnyMethod = _one_of(METHODS)
+if TYPE_CHECKING:  # a choice among a visible list; type checkers know it by its base class
+    AnyTask: TypeAlias = Task
+    AnyObjective: TypeAlias = Objective
+    AnyMethod: TypeAlias = Method
+else:
+    AnyTask = _one_of(TASKS)
+    AnyObjective = _one_of(OBJECTIVES)
+    AnyMethod = _one_of(METHODS)
 
 
 class Columns(Knobs):
@@ -219,7 +224,7 @@ class Recipe(Knobs):
     """The examples."""
     method: AnyMethod | None = None
     """Which weights may move."""
-    objective: AnyObjective = OBJECTIVES[0]()
+    objective: AnyObjective = Supervised()
     """Which loss is minimised."""
     train: Train = Train()
     """How the weights are moved."""

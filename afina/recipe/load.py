@@ -44,7 +44,7 @@ for _tag, _pattern, _first in (
 def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         if not isinstance(key, str):
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key!r} is not a word", key_node.start_mark
@@ -53,7 +53,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[str, Any]:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {key} stands twice", key_node.start_mark
             )
-        result[key] = loader.construct_object(value_node, deep=True)  # type: ignore[no-untyped-call]
+        result[key] = loader.construct_object(value_node, deep=True)
     return result
 
 
@@ -104,7 +104,7 @@ def parse_yaml(text: str, where: str) -> Any:
     """Safe, strict YAML within limits. Raises RecipeError with line and column."""
     try:
         _check_limits(text, where)
-        return yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader subclass)
+        return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}: line {mark.line + 1}, column {mark.column + 1}" if mark else where
@@ -137,7 +137,9 @@ def json_schema() -> dict[str, Any]:
 
 def explain(key: str = "") -> list[tuple[str, str, str]]:
     """``(key, type and default, sentence)`` of the knobs at and below a key. Raises RecipeError."""
-    rows = [row for row in _walk(Recipe, "") if not key or row[0] == key or row[0].startswith(key + ".")]
+    rows = [
+        row for row in _walk(Recipe, "") if not key or row[0] == key or row[0].startswith(key + ".")
+    ]
     if not rows:
         known = [row[0] for row in _walk(Recipe, "")]
         raise RecipeError(f"no knob is called {key}", where=key, do=nearest(key, known))
@@ -179,9 +181,8 @@ def _read(file: Path) -> str:
 
 
 def _check_limits(text: str, where: str) -> None:
-    depth = nodes = aliases = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        nodes += 1
+    depth = aliases = 0
+    for nodes, event in enumerate(yaml.parse(text, Loader=yaml.SafeLoader), 1):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -318,12 +319,17 @@ def _one_problem(problem: Any) -> tuple[str, str, str]:
             shown = given.get("name") if isinstance(given, Mapping) else given
             if shown is None:
                 return path, "has no name", "name one of: " + ", ".join(names)
-            return path, f"no {path} is called {shown!r}", nearest(str(shown), names) + (
-                "" if len(names) < 2 else f" (there are: {', '.join(names)})"
+            return (
+                path,
+                f"no {path} is called {shown!r}",
+                nearest(str(shown), names)
+                + ("" if len(names) < 2 else f" (there are: {', '.join(names)})"),
             )
     if kind == "literal_error" and path in ("objective.name", "objective"):
-        return "objective", f"no objective is called {given!r}", "there are: " + ", ".join(
-            _names("objective")
+        return (
+            "objective",
+            f"no objective is called {given!r}",
+            "there are: " + ", ".join(_names("objective")),
         )
     shown = repr(given)
     shown = shown if len(shown) <= 60 else shown[:57] + "…"
@@ -348,7 +354,11 @@ def _names(part: str) -> list[str]:
 def _key_path(location: Sequence[str | int]) -> str:
     """``('method', 'lora', 'rank')`` to ``method.rank``: the name of the choice is no key."""
     parts = [str(part) for part in location]
-    if len(parts) > 1 and parts[0] in ("task", "method", "objective") and parts[1] in _names(parts[0]):
+    if (
+        len(parts) > 1
+        and parts[0] in ("task", "method", "objective")
+        and parts[1] in _names(parts[0])
+    ):
         del parts[1]
     return ".".join(p for p in parts if not p.startswith("function-") and "[" not in p)
 
@@ -367,8 +377,12 @@ def _walk(
     rows: list[tuple[str, str, str]] = []
     for name, field in model.model_fields.items():
         key = f"{prefix}{name}"
-        kinds = [k for k in _models(field.annotation)]
-        default = "" if field.is_required() else f" = {_short(field.get_default(call_default_factory=True))}"
+        kinds = _models(field.annotation)
+        default = (
+            ""
+            if field.is_required()
+            else f" = {_short(field.get_default(call_default_factory=True))}"
+        )
         kind = "choice" if kinds else _type_name(field.annotation)
         rows.append((key, kind + default, " ".join((field.description or "").split())))
         named = [k for k in kinds if "name" in k.model_fields and k is not Recipe]

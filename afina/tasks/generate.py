@@ -42,7 +42,11 @@ class Generate(Task):
     def resolve(self, examples: Sequence[Example]) -> Generate:
         form = self.answer
         if form is None:
-            form = "json" if examples and all(_is_json(self.gold(e).text) for e in examples) else "text"
+            form = (
+                "json"
+                if examples and all(_is_json(self.gold(e).text) for e in examples)
+                else "text"
+            )
         elif form == "json":
             for example in examples:
                 if not _is_json(self.gold(example).text):

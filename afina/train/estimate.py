@@ -75,9 +75,7 @@ def estimate(
     )
 
 
-def _memory(
-    recipe: Recipe, base: Base, rows: Rows, parts: Parts, width: int, device: str
-) -> int:
+def _memory(recipe: Recipe, base: Base, rows: Rows, parts: Parts, width: int, device: str) -> int:
     train = recipe.train
     method = recipe.method
     assert method is not None and train.micro_batch_size

@@ -81,7 +81,9 @@ def _check_weights(model: Model, weights: Weights, progress: Progress) -> None:
             f"the weight {broken} is not finite", do="lower train.learning_rate, or use float32"
         )
     if model.head == "tokens" and progress.loss_tokens == 0:
-        raise TrainingError("no token was in the loss", do="check the data: afina check --show-loss")
+        raise TrainingError(
+            "no token was in the loss", do="check the data: afina check --show-loss"
+        )
     if sha256_of(weights.tensors()) == progress.initial_sha256:
         raise TrainingError(
             "training did not change a single weight", do="raise train.learning_rate or epochs"
@@ -89,5 +91,6 @@ def _check_weights(model: Model, weights: Weights, progress: Progress) -> None:
     frozen = {n: p for n, p in model.network.named_parameters() if not p.requires_grad}
     if sha256_of(frozen) != progress.frozen_sha256:
         raise TrainingError(
-            "frozen weights changed", do="this is a fault of Afina: please report it with the recipe"
+            "frozen weights changed",
+            do="this is a fault of Afina: please report it with the recipe",
         )

@@ -88,9 +88,15 @@ class Training:
     ) -> None:
         recipe = plan.recipe
         train = recipe.train
-        assert recipe.method is not None and train.batch_size and train.threads
-        self.plan, self.train, self.run, self.watch = plan, train, run, watch
-        self.rows, self.validation = rows.kept, validation.kept
+        assert recipe.method is not None
+        assert train.batch_size
+        assert train.threads
+        self.plan = plan
+        self.train = train
+        self.run = run
+        self.watch = watch
+        self.rows = rows.kept
+        self.validation = validation.kept
         torch.set_num_threads(train.threads)
         self.memory = MemoryPeak(str(train.device))
         self.model: Model = load(
@@ -221,7 +227,9 @@ class Training:
             at.best, at.best_step, at.evaluations_without_gain = score, at.step, 0
         else:
             at.evaluations_without_gain += 1
-        figures = {"validation_loss": loss} | ({} if right is None else {"validation_accuracy": right})
+        figures = {"validation_loss": loss} | (
+            {} if right is None else {"validation_accuracy": right}
+        )
         self.run.metric(step=at.step, **figures)
         self.watch(self._told(validation_loss=loss))
         self._warn_of_overfitting()

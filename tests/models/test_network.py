@@ -38,7 +38,9 @@ METHODS: dict[str, Method] = {
 
 def chats() -> list[ChatExample]:
     return [
-        ChatExample(id=str(i), where=f"row {i}", messages=(Message("user", q), Message("assistant", a)))
+        ChatExample(
+            id=str(i), where=f"row {i}", messages=(Message("user", q), Message("assistant", a))
+        )
         for i, (q, a) in enumerate(CHATS)
     ]
 
@@ -86,7 +88,9 @@ def test_language_model_equals_transformers(
     mask = (torch.arange(batch.ids.shape[1])[None] < batch.lengths[:, None]).long()
     theirs = other(input_ids=batch.ids, attention_mask=mask, labels=batch.targets).loss
     theirs.backward()
-    assert float(loss.total.detach()) / loss.weight == pytest.approx(float(theirs.detach()), rel=1e-5)
+    assert float(loss.total.detach()) / loss.weight == pytest.approx(
+        float(theirs.detach()), rel=1e-5
+    )
     own = model.trained()
     moved = 0
     for n, parameter in other.named_parameters():
@@ -127,7 +131,9 @@ def test_classifier_equals_transformers(
     labels = batch.targets if several else batch.targets.argmax(1)
     theirs = other(input_ids=batch.ids, attention_mask=mask, labels=labels).loss
     theirs.backward()
-    assert float(loss.total.detach()) / loss.weight == pytest.approx(float(theirs.detach()), rel=1e-5)
+    assert float(loss.total.detach()) / loss.weight == pytest.approx(
+        float(theirs.detach()), rel=1e-5
+    )
     for n, parameter in other.bert.named_parameters():
         close(own[f"module.{n}"].grad, parameter.grad, n)
     close(own["head.weight"].grad, other.classifier.weight.grad, "head")
@@ -178,7 +184,9 @@ def test_loss_equals_trl(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
     loss = Supervised().loss(
         model.network, collate(rows, one_of=True, device=model.device), "tokens"
     )
-    assert float(loss.total.detach()) / loss.weight == pytest.approx(float(theirs.detach()), rel=1e-5)
+    assert float(loss.total.detach()) / loss.weight == pytest.approx(
+        float(theirs.detach()), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("name", ["full", "lora"])
@@ -203,9 +211,7 @@ def test_padding_reaches_nothing(tiny: Callable[[Kind], Base]) -> None:
     for kind in DECODERS:
         model = load(tiny(kind), Generate())
         rows = [model.task.encode(e, model.renderer) for e in chats()]
-        together = model.network.token_logprobs(
-            collate(rows, one_of=True, device=model.device)
-        )
+        together = model.network.token_logprobs(collate(rows, one_of=True, device=model.device))
         alone = torch.cat(
             [
                 model.network.token_logprobs(collate([r], one_of=True, device=model.device))

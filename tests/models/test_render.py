@@ -17,7 +17,24 @@ from afina.models.sources import Base
 from afina.types import Message, Rendered
 from tests.tiny import Kind
 
-WORDS = "enciende la luz de cocina apaga todo ¿qué? 23 grados, por favor\n ya {} \t ñandú".split(" ")
+WORDS = [
+    "enciende",
+    "la",
+    "luz",
+    "de",
+    "cocina",
+    "apaga",
+    "todo",
+    "¿qué?",
+    "23",
+    "grados,",
+    "por",
+    "favor\n",
+    "ya",
+    "{}",
+    "\t",
+    "ñandú",
+]
 
 
 def families() -> list[str]:

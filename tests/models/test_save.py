@@ -57,7 +57,9 @@ def probe(model: Model) -> Batch:
     return collate(rows, one_of=True, device=model.device)
 
 
-@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name + ("-dora" if getattr(m, "dora", 0) else ""))
+@pytest.mark.parametrize(
+    "method", METHODS, ids=lambda m: m.name + ("-dora" if getattr(m, "dora", 0) else "")
+)
 @pytest.mark.parametrize(("kind", "task"), [("llama", Generate()), ("minilm", CLASSIFY)])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_reopened_is_equal(

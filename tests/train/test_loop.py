@@ -79,7 +79,9 @@ def test_frozen_tensors_are_bit_equal(tiny: Callable[[Kind], Base], tmp_path: Pa
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("method", ["full", {"name": "lora", "rank": 4, "dropout": 0.2}], ids=name_of)
+@pytest.mark.parametrize(
+    "method", ["full", {"name": "lora", "rank": 4, "dropout": 0.2}], ids=name_of
+)
 def test_resumed_is_uninterrupted(
     tiny: Callable[[Kind], Base], tmp_path: Path, method: Any, precision: str
 ) -> None:
@@ -171,7 +173,9 @@ def test_the_best_checkpoint_is_restored_and_the_alert_raised(
     )
     run = small.new_run(tmp_path)
     alerts: list[str] = []
-    figures = loop.run(*small.arguments(run), watch=lambda s: alerts.append(s.alert) if s.alert else None)
+    figures = loop.run(
+        *small.arguments(run), watch=lambda s: alerts.append(s.alert) if s.alert else None
+    )
     measured = {m["step"]: m["validation_loss"] for m in run.metrics() if "validation_loss" in m}
     assert figures["stopped"], "nothing stopped a hopeless run"
     assert figures["steps"] < 40

@@ -68,7 +68,13 @@ def test_no_answer_is_ever_cut(rows: list[tuple[str, str]], limit: int, policy: 
 
 def test_a_row_without_loss_is_refused() -> None:
     with pytest.raises(DataError, match="cannot be learned") as caught:
-        encode([chat(3, "q", "a", weight=0)], Generate(), Letters(), max_length=None, on_too_long="error")
+        encode(
+            [chat(3, "q", "a", weight=0)],
+            Generate(),
+            Letters(),
+            max_length=None,
+            on_too_long="error",
+        )
     assert "row 3" in caught.value.where
 
 
