@@ -102,8 +102,7 @@ const REQUESTS = {
     const system = $("system").value.trim();
     const head = system ? [{ role: "system", content: system }] : [];
     const text = $("chat-text").value.trim();
-    const last = text || !state.turns.length ? [{ role: "user", content: text || word("chatHint") }] : [];
-    return ["/v1/chat/completions", { messages: [...head, ...state.turns, ...last], ...limits() }];
+    return ["/v1/chat/completions", { messages: [...head, ...state.turns, { role: "user", content: text }], ...limits() }];
   },
   completion: () => ["/v1/completions", { prompt: $("completion-text").value || "…", max_tokens: 64, ...limits() }],
   classify: () => ["/v1/classify", { input: $("classify-text").value || word("classifyHint") }],
@@ -168,7 +167,7 @@ async function chat(signal) {
 
 function figures(tokens, began, finish) {
   const seconds = (performance.now() - began) / 1000;
-  const rate = { n: tokens, s: seconds.toFixed(1), r: (tokens / seconds).toFixed(0) };
+  const rate = { n: tokens, s: decimals(seconds, 1), r: decimals(tokens / seconds, 0) };
   const parts = tokens ? [word("figures", rate)] : [];
   if (finish === "length") parts.push(word("cut"));
   if (finish === "stopped") parts.push(word("stopped"));
@@ -194,16 +193,22 @@ async function completion(signal) {
   for await (const event of events(path, body, signal)) added.textContent += event.choices[0]?.text || "";
 }
 
+const decimals = (value, places) => value.toLocaleString(state.language,
+  { minimumFractionDigits: places, maximumFractionDigits: places });
+
+function track(share) {
+  const made = element("div", "track");
+  const fill = element("div", "fill");
+  fill.style.setProperty("--share", `${100 * share}%`);
+  made.append(fill);
+  return made;
+}
+
 function bar(name, share, chosen) {
   const row = element("div", chosen ? "bar chosen" : "bar");
-  const track = element("div", "track");
-  const fill = element("div", "fill");
-  const percent = `${(100 * share).toFixed(1)} %`;
-  fill.style.setProperty("--share", `${100 * share}%`);
-  track.append(fill);
   const shown = element("span", "name", name);
   shown.title = name;
-  row.append(shown, track, element("span", "value", percent));
+  row.append(shown, track(share), element("span", "value", `${decimals(100 * share, 1)} %`));
   return row;
 }
 
@@ -224,9 +229,9 @@ async function embedding(signal) {
   const [a, b] = (await (await ask(path, body, signal)).json()).data.map((d) => d.embedding);
   const dot = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
   const cosine = dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
-  const meter = bar("", Math.max(cosine, 0), true);
-  meter.lastChild.textContent = "";
-  $("likeness").replaceChildren(element("p", "score", cosine.toFixed(3)), meter,
+  const meter = element("div", "chosen");
+  meter.append(track(Math.max(cosine, 0)));
+  $("likeness").replaceChildren(element("p", "score", decimals(cosine, 3)), meter,
     element("p", "quiet", word("likeness")));
   $("likeness").hidden = false;
 }
@@ -234,10 +239,17 @@ async function embedding(signal) {
 // ---------------------------------------------------------------------------- snippets
 
 const SDK = { chat: "client.chat.completions.create", completion: "client.completions.create", embedding: "client.embeddings.create" };
-const python = (value) => JSON.stringify(value, null, 4).replace(/\btrue\b/g, "True");
+// Texts, numbers, lists and dictionaries of them are written in JSON as in Python.
+const python = (value) => JSON.stringify(value, null, 4);
 
 function snippet() {
   const [path, body] = request();
+  if (state.kind === "chat") {
+    // One question, not the whole conversation: what is being written, or what was asked last.
+    const asked = body.messages.filter((m) => m.role === "user" && m.content).at(-1);
+    const system = body.messages.filter((m) => m.role === "system");
+    body.messages = [...system, asked || { role: "user", content: word("chatHint") }];
+  }
   const key = state.key ? "$AFINA_API_KEY" : "";
   if (state.snippet === "curl") {
     const data = JSON.stringify(body, null, 2).replaceAll("'", "'\\''");
@@ -263,6 +275,9 @@ function showSnippet() {
 }
 
 async function copy() {
+  getSelection().selectAllChildren($("snippet"));
+  // Browsers offer the clipboard to encrypted and local pages only; elsewhere the text is selected.
+  if (!navigator.clipboard) return;
   await navigator.clipboard.writeText($("snippet").textContent);
   $("copy").textContent = word("copied");
   setTimeout(() => { $("copy").textContent = word("copy"); }, 1500);
