@@ -28,7 +28,7 @@ from afina.types import (
 Values = Mapping[str, Any]
 
 
-class Empty(ValueError):  # noqa: N818  (it never leaves the room)
+class Empty(ValueError):
     """The row holds nothing to learn: it is dropped for this reason, and counted."""
 
     def __init__(self, reason: str) -> None:
@@ -168,7 +168,7 @@ def _history(shape: Shape, values: Values) -> tuple[Message, ...]:
         return ()
     if not isinstance(past, list):
         raise RowFault(
-            f"column {column}", f"{kind(past)} where a list of [question, answer] is expected"
+            f"column {column}", f"{kind(past)} where a list is expected", "[[question, answer], …]"
         )
     turns: list[Message] = []
     for i, pair in enumerate(past):

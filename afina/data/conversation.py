@@ -39,10 +39,10 @@ _KEYS = {
 }  # fmt: skip
 
 
-class RowFault(ValueError):  # noqa: N818  (it never leaves the room: the reader makes a Problem of it)
+class RowFault(ValueError):
     """Why a row cannot be used: where in the row, what is wrong, what to do."""
 
-    def __init__(self, path: str, what: str, do: str = "") -> None:
+    def __init__(self, path: str, what: str, do: str) -> None:
         super().__init__(what)
         self.path = path
         self.what = what
@@ -63,7 +63,9 @@ def text_in(value: object, path: str) -> str:
 def messages_in(value: object, path: str, notes: Notes) -> tuple[Message, ...]:
     """OpenAI messages, each checked by itself. Raises RowFault."""
     if not isinstance(value, list):
-        raise RowFault(path, f"{kind(value)} where a list of messages is expected")
+        raise RowFault(
+            path, f"{kind(value)} where a list of messages is expected", "[{role, content}, …]"
+        )
     if not value:
         raise RowFault(path, "no messages", "write at least a user and an assistant turn")
     return tuple(_message(item, f"{path}[{i}]", notes) for i, item in enumerate(value))
@@ -72,14 +74,18 @@ def messages_in(value: object, path: str, notes: Notes) -> tuple[Message, ...]:
 def sharegpt_in(value: object, path: str, notes: Notes) -> tuple[Message, ...]:
     """ShareGPT turns (``from`` and ``value``); ``function_call`` becomes a tool call."""
     if not isinstance(value, list):
-        raise RowFault(path, f"{kind(value)} where a list of turns is expected")
+        raise RowFault(
+            path, f"{kind(value)} where a list of turns is expected", "[{from, value}, …]"
+        )
     if not value:
         raise RowFault(path, "no turns", "write at least a human and a gpt turn")
     messages: list[Message] = []
     for i, item in enumerate(value):
         here = f"{path}[{i}]"
         if not isinstance(item, Mapping):
-            raise RowFault(here, f"{kind(item)} where an object is expected")
+            raise RowFault(
+                here, f"{kind(item)} where an object is expected", '{"from": …, "value": …}'
+            )
         for key in ("from", "value"):
             if key not in item:
                 raise RowFault(here, f"has no {key!r}", 'each turn is {"from": …, "value": …}')
@@ -204,7 +210,9 @@ def _calls(item: Mapping[str, Any], path: str, role: Role) -> tuple[Mapping[str,
     if role != "assistant":
         raise RowFault(f"{path}.tool_calls", f"a {role} turn calls no tools", "remove them")
     if not isinstance(given, list):
-        raise RowFault(f"{path}.tool_calls", f"{kind(given)} where a list is expected")
+        raise RowFault(
+            f"{path}.tool_calls", f"{kind(given)} where a list is expected", "[{function: …}, …]"
+        )
     return tuple(_call(call, f"{path}.tool_calls[{i}]") for i, call in enumerate(given))
 
 
@@ -225,7 +233,11 @@ def _function(value: object, path: str) -> Mapping[str, Any]:
     if isinstance(arguments, str):
         arguments = _json(arguments, f"{path}.arguments") if arguments.strip() else {}
     if not isinstance(arguments, Mapping):
-        raise RowFault(f"{path}.arguments", f"{kind(arguments)} where an object is expected")
+        raise RowFault(
+            f"{path}.arguments",
+            f"{kind(arguments)} where an object is expected",
+            "write them as an object, by name",
+        )
     return {"name": value["name"], "arguments": dict(arguments)}
 
 

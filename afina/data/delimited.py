@@ -47,7 +47,7 @@ def read_delimited(
             return
         delimiter = "\t" if tabs else _delimiter(ahead, known, name, notes)
         quoted = not tabs or _is_quoted(ahead, delimiter)
-        records = _records(chain(ahead, text), delimiter, quoted, name)
+        records = _records(chain(ahead, text), delimiter, quoted)
         first = next(records, None)
         if first is None:
             return
@@ -87,7 +87,7 @@ def _rows(
 
 
 def _records(
-    text: Iterator[tuple[int, str]], delimiter: str, quoted: bool, name: str
+    text: Iterator[tuple[int, str]], delimiter: str, quoted: bool
 ) -> Iterator[Record | Problem]:
     """Records with the line on which each begins. Blank lines are passed over."""
     csv.field_size_limit(MAX_LINE_BYTES)
@@ -112,7 +112,7 @@ def _records(
         except StopIteration:
             return
         except csv.Error as error:
-            yield _broken(str(error), begin, at, name)
+            yield _broken(str(error), begin, at)
             if "unexpected end of data" in str(error):
                 return
             continue
@@ -120,7 +120,7 @@ def _records(
             yield begin, fields
 
 
-def _broken(message: str, begin: int, line: int, name: str) -> Problem:
+def _broken(message: str, begin: int, line: int) -> Problem:
     """``where`` is what follows the row number; the caller knows the row."""
     if "unexpected end of data" in message:
         what = f"a quote that opens on line {begin} or after is never closed"
@@ -151,7 +151,10 @@ def _delimiter(
     ahead: Sequence[tuple[int, str]], known: Callable[[str], bool], name: str, notes: Notes
 ) -> str:
     """The delimiter whose first line names known columns; else the one that divides all lines."""
-    first = next(line for _, line in ahead if line.strip()).rstrip("\r\n")
+    number, first = next((n, line.rstrip("\r\n")) for n, line in ahead if line.strip())
+    if "\r" in first:
+        problem = _broken("new-line character", number, number)
+        raise DataError(problem.what, where=f"{name}: line {number}", do=problem.do)
 
     def value(delimiter: str) -> tuple[int, bool, int]:
         fields = next(csv.reader([first], delimiter=delimiter), [])

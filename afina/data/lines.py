@@ -84,7 +84,7 @@ def _checked(encoding: str | None) -> str:
         return "utf-8"
     try:
         name = codecs.lookup(encoding).name
-        b"".decode(encoding)  # a codec that is not one of text (hex, zip) refuses here
+        " ".encode(encoding)  # a codec that is not one of text (hex, zip) refuses here
     except LookupError:
         raise DataError(
             f"no encoding is called {encoding}",

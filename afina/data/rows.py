@@ -33,7 +33,7 @@ class Problem:
 
     where: str
     what: str
-    do: str = ""
+    do: str
 
 
 @dataclass(slots=True)

@@ -92,7 +92,7 @@ NEEDS: dict[type[Example], str] = {
 }
 
 
-class Ambiguous(ValueError):  # noqa: N818  (it never leaves the room: the reader makes a DataError)
+class Ambiguous(ValueError):
     """Two columns could play one part."""
 
     def __init__(self, part: str, columns: Sequence[str]) -> None:
