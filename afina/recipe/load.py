@@ -6,6 +6,7 @@ number), with an error for a key given twice, and with limits on size, depth and
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import typing
@@ -94,7 +95,8 @@ def parse_recipe(
         tree = _override(tree, override)
     tree = _expand(tree, where, home)
     try:
-        recipe = Recipe.model_validate(tree)
+        # As JSON, strictly: a list may fill a tuple, but the words "on" and "1_000" are no values.
+        recipe = Recipe.model_validate_json(json.dumps(tree), strict=True)
     except ValidationError as error:
         raise _recipe_error(error, where) from None
     return _absolute_paths(recipe, folder) if folder is not None else recipe
@@ -335,7 +337,8 @@ def _one_problem(problem: Any) -> tuple[str, str, str]:
     shown = shown if len(shown) <= 60 else shown[:57] + "…"
     message = message.removeprefix("Value error, ")
     message = message[:1].lower() + message[1:]
-    return path, f"{shown}: {message}" if not isinstance(given, Mapping) else message, ""
+    remedy = f"afina explain {path} says what it takes" if path else "afina explain lists all keys"
+    return path, f"{shown}: {message}" if not isinstance(given, Mapping) else message, remedy
 
 
 def _names(part: str) -> list[str]:
