@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from afina.evaluate.scorer import Array, Context, Counting, Row, Scorer, mean, ratio
 from afina.types import Answer, Example
@@ -41,7 +42,7 @@ def words(text: str) -> list[str]:
     if lower.isascii():
         return _ASCII_WORD.findall(lower)
     kept = "".join(c if c.isalnum() or unicodedata.category(c)[0] == "M" else " " for c in lower)
-    return _ALONE.sub(r" \1 ", kept).split()
+    return (_ALONE.sub(r" \1 ", kept) if _ALONE.search(kept) else kept).split()
 
 
 def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
@@ -73,8 +74,32 @@ def rouge_counting(context: Context) -> Counting:
 # ---------------------------------------------------------------------------- chrF
 
 
-def _grams(text: str, order: int) -> Counter[str]:
-    return Counter(text[i : i + order] for i in range(len(text) - order + 1))
+def _codes(text: str) -> NDArray[np.int64]:
+    """Code points of the text without white space."""
+    joined = "".join(text.split()).encode("utf-32-le", "surrogatepass")
+    return np.frombuffer(joined, "<u4").astype(np.int64)
+
+
+def _common(right: NDArray[np.int64], given: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
+    """For each order: n-grams of the answer, of the right one, and in both (with multiplicity).
+
+    An n-gram is numbered by the number of its first n - 1 characters and its last one.
+    """
+    letters = np.unique(np.concatenate([right, given]), return_inverse=True)[1]
+    first, second = letters[: len(right)], letters[len(right) :]
+    grams = [first, second]
+    for order in range(1, CHRF_ORDER + 1):
+        if order > 1:
+            grams = [
+                g[:-1] * len(letters) + base[order - 1 :]
+                for g, base in zip(grams, (first, second), strict=True)
+            ]
+        numbered = np.unique(np.concatenate(grams), return_inverse=True)[1]
+        split = len(grams[0])
+        grams = [numbered[:split], numbered[split:]]
+        size = len(numbered)
+        both = np.minimum(*(np.bincount(g, minlength=size) for g in grams)).sum()
+        yield len(grams[1]), len(grams[0]), int(both)
 
 
 def chrf_counting(context: Context) -> Counting:
@@ -86,14 +111,12 @@ def chrf_counting(context: Context) -> Counting:
     context.refuse_labels("chrf")
 
     def count(_: Example, gold: Answer, answer: Answer) -> Row:
-        right, given = "".join(gold.text.split()), "".join(answer.text.split())
         row: dict[int, float] = {}
-        for order in range(1, CHRF_ORDER + 1):
-            reference, hypothesis = _grams(right, order), _grams(given, order)
-            at = 3 * (order - 1)
-            row[at] = float(hypothesis.total()) if reference else 0.0
-            row[at + 1] = float(reference.total())
-            row[at + 2] = float((reference & hypothesis).total())
+        for at, figures in enumerate(_common(_codes(gold.text), _codes(answer.text))):
+            given, right, both = figures
+            row[3 * at] = float(given if right else 0)
+            row[3 * at + 1] = float(right)
+            row[3 * at + 2] = float(both)
         return row
 
     return Counting(3 * CHRF_ORDER, count)

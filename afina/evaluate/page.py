@@ -20,7 +20,7 @@ from afina.evaluate.labels import OUTSIDE
 from afina.evaluate.marks import differences
 from afina.evaluate.report import Report
 from afina.evaluate.statement import Statement
-from afina.evaluate.words import CANDIDATES, METRICS, SENTENCES_OF_METRICS, WORDS
+from afina.evaluate.words import CANDIDATES, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
 
 SORTED_FROM = 13
 """Classes from which the table is sorted by F1 instead of standing in the task's order."""
@@ -31,8 +31,9 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
 
     ``facts`` (all optional; what is missing does not appear): ``run`` id, ``recipe``, ``plan`` rows
     of key, value, reason, unit, chosen; ``estimates`` and ``train`` figures; ``metrics`` rows;
-    ``events`` with step and message; ``data`` counts, drops and split; ``base``; ``machine``;
-    ``command``; ``versions``. ``language`` (en, es) is the one shown first; the page holds both.
+    ``events`` with step and message; ``data`` as in check.json with the split's counts and words;
+    ``base``; ``machine``; ``command``; ``versions``. ``language`` (en, es) is the one shown first;
+    the page holds both.
     Raises RequestError for another language.
     """
     first = next((known for known in LANGUAGES if known == language), None)
@@ -67,6 +68,7 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
             confusion=_confusion(value),
             classes=_classes(value),
             samples=_samples(value),
+            data_counts=_data_counts(facts),
             estimate=_estimate(facts),
             training=_training(facts),
             recipe=_yaml(facts.get("recipe")),
@@ -162,6 +164,10 @@ class Speaker:
         if length:
             texts = tuple(t if len(t) <= length else t[: length - 1] + "…" for t in texts)  # type: ignore[assignment]
         return self.both(*texts)
+
+    def length(self, name: str) -> Any:
+        """What a row of lengths measures."""
+        return self.both(*LENGTHS.get(name, (name, name)))
 
     def say(self, statement: Mapping[str, Any]) -> Any:
         """A sentence of the report."""
@@ -259,6 +265,24 @@ def _samples(report: Mapping[str, Any]) -> dict[str, Any] | None:
         others = {n: a for n, a in sample["answers"].items() if n not in (shown, tuned)}
         rows.append({**sample, "shown": answers, "others": others})
     return {"rows": rows, "marked": not labels}
+
+
+def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """(label, rows) of what the check counted; the parts of ``data`` are those of check.json."""
+    data = _mapping(facts, "data")
+    duplicates, faults = _mapping(data, "duplicates"), _mapping(data, "encoding_faults")
+    found = (
+        ("rows_read", data.get("rows")),
+        ("rows_kept", data.get("kept")),
+        ("training", data.get("train")),
+        ("validation", data.get("validation")),
+        ("sealed", data.get("test")),
+        ("exact_duplicates", duplicates.get("exact")),
+        ("similar_inputs", duplicates.get("similar_inputs")),
+        ("contradictions", _mapping(data, "contradictions").get("rows")),
+        ("encoding_faults", sum(fault["rows"] for fault in faults.values()) if faults else None),
+    )
+    return [(label, rows) for label, rows in found if rows is not None]
 
 
 def _estimate(facts: Mapping[str, Any]) -> list[dict[str, Any]]:

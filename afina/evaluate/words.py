@@ -142,7 +142,25 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "validation": ("Validation", "Validación"),
     "split": ("How the split was made", "Cómo se hizo la división"),
     "balance": ("Rows by label", "Filas por etiqueta"),
-    "contradictions": ("Contradictions", "Contradicciones"),
+    "exact_duplicates": ("Exact duplicates", "Duplicados exactos"),
+    "similar_inputs": (
+        "Inputs alike but for case and spacing",
+        "Entradas iguales salvo mayúsculas y espacios",
+    ),
+    "contradictions": (
+        "Rows with one input and different answers",
+        "Filas con una misma entrada y respuestas distintas",
+    ),
+    "encoding_faults": (
+        "Rows with signs of a wrong encoding",
+        "Filas con indicios de codificación errónea",
+    ),
+    "lengths": ("Lengths", "Longitudes"),
+    "least": ("Shortest", "Mínima"),
+    "median": ("Median", "Mediana"),
+    "p95": ("95th percentile", "Percentil 95"),
+    "most": ("Longest", "Máxima"),
+    "mean": ("Mean", "Media"),
     "fingerprint": ("Fingerprint of data and split", "Huella de datos y división"),
     "sealed": ("Test, sealed until the evaluation", "Prueba, sellada hasta la evaluación"),
     # estimate and cost
@@ -212,6 +230,15 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "few_shot": ("Base few-shot", "Base con ejemplos"),
 }
 """Names of the usual candidates; any other is shown by its own."""
+
+LENGTHS: Mapping[str, tuple[str, str]] = {
+    "input_characters": ("Input, characters", "Entrada, caracteres"),
+    "input_words": ("Input, words", "Entrada, palabras"),
+    "answer_characters": ("Answer, characters", "Respuesta, caracteres"),
+    "answer_words": ("Answer, words", "Respuesta, palabras"),
+    "tokens": ("Whole row, tokens", "Fila entera, tokens"),
+}
+"""What the check of the data measures."""
 
 SENTENCES_OF_METRICS: Mapping[str, str] = {
     "accuracy": "Parte de las filas con exactamente la etiqueta (o etiquetas) correcta.",

@@ -108,7 +108,14 @@ def facts_of(text: str = "plain") -> dict[str, Any]:
             "test": 10,
             "split": text,
             "fingerprint": text,
-            "balance": {text: 4},
+            "notes": [text],
+            "duplicates": {"exact": 5, "similar_inputs": 2},
+            "contradictions": {"inputs": 1, "rows": 2, "examples": []},
+            "encoding_faults": {text: {"rows": 1, "where": [text]}},
+            "lengths": {
+                text: {"least": 1, "median": 4, "p95": 9, "most": 12, "mean": 4.5, "total": 90}
+            },
+            "balance": {"classes": 1, "imbalance": 1.0, "smallest": {}, "counts": {text: 4}},
         },
         "base": {"name": text, "sha256": text, "licence": text},
         "machine": {"device_name": text},
@@ -221,6 +228,8 @@ def test_missing_facts_do_not_appear() -> None:
     assert "None" not in page
     whole = "".join(Reader(html(report_of_json().as_dict(), facts_of())).text)
     for word in ("Learning curves", "Estimate against fact", "Versions", "Command", "Dropped"):
+        assert word in whole
+    for word in ("Exact duplicates", "Rows with signs of a wrong encoding", "95th percentile"):
         assert word in whole
 
 
