@@ -1,11 +1,12 @@
 """``manifest.json``: what a folder holds, byte for byte.
 
-It is read back strictly: a manifest whose bytes differ from what its own content would be written
-as has been changed, so a flipped bit in the manifest itself is found too.
+It ends with the hash of its own content, and it is read back strictly: its bytes must be those that
+its content would be written as. So a flipped bit in the manifest itself is found too.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from afina.store.disk import storing
 from afina.store.durable import read_text, sha256_file, write_text
 
 NAME = "manifest.json"
+_OWN_HASH = "manifest_sha256"
 _DO = "restore the folder from a copy, or make it again"
 
 
@@ -65,6 +67,7 @@ def read(folder: Path) -> tuple[dict[str, Any], tuple[FileRecord, ...]]:
     text = read_text(path)
     try:
         value = strict_json.loads(text)
+        value.pop(_OWN_HASH)
         rows = value.pop("files")
         files = tuple(FileRecord(row["name"], row["bytes"], row["sha256"]) for row in rows)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
@@ -95,7 +98,9 @@ def difference(folder: Path, record: FileRecord, *, content: bool = True) -> str
 
 
 def _text(value: Mapping[str, Any], path: Path) -> str:
-    return strict_json.dumps(value, str(path), indent=2) + "\n"
+    content = strict_json.dumps(value, str(path))
+    own = hashlib.sha256(content.encode("utf-8")).hexdigest()
+    return strict_json.dumps({**value, _OWN_HASH: own}, str(path), indent=2) + "\n"
 
 
 def _raise(error: OSError) -> None:

@@ -29,7 +29,7 @@ _PACKAGES = (
     "scikit-learn",
     "bitsandbytes",
 )
-_OWN = frozenset({"run", "sealed", "versions", "files"})
+_OWN = frozenset({"run", "sealed", "versions", "files", "manifest_sha256"})
 
 
 @dataclass(frozen=True, slots=True)
