@@ -21,6 +21,7 @@ from afina.errors import nearest
 from afina.serve.failure import ApiError
 
 MAX_BODY_BYTES = 10_000_000
+MAX_DISCARDED_BYTES = 100_000_000
 MAX_DEPTH = 64
 MAX_SECONDS = 30.0
 """For the whole body to arrive."""
@@ -72,7 +73,12 @@ async def read_body(request: Request, shape: type[Shape]) -> Shape:
         async with asyncio.timeout(MAX_SECONDS):
             data = await _bytes(request)
     except TimeoutError:
-        raise ApiError(408, f"the body did not arrive within {MAX_SECONDS:g} s") from None
+        raise ApiError(
+            408,
+            f"the body did not arrive within {MAX_SECONDS:g} s",
+            code="body_too_slow",
+            headers={"connection": "close"},
+        ) from None
     except ClientDisconnect:
         raise ApiError(
             400, "the connection ended within the body", code="incomplete_body"
@@ -141,25 +147,30 @@ def _check_headers(request: Request) -> None:
 
 
 async def _bytes(request: Request) -> bytes:
+    """The body. What is too large is read to its end and forgotten, within reason: a client that
+    is cut off while it sends sees a broken connection and not the answer.
+    """
     stated = request.headers.get("content-length", "0")
-    if stated.isdecimal() and int(stated) > MAX_BODY_BYTES:
-        raise _too_large()
+    if stated.isdecimal() and int(stated) > MAX_DISCARDED_BYTES:
+        raise _too_large({"connection": "close"})
     data = bytearray()
+    discarded = 0
     async for chunk in request.stream():
-        data += chunk
-        if len(data) > MAX_BODY_BYTES:
-            raise _too_large()
+        if discarded or len(data) + len(chunk) > MAX_BODY_BYTES:
+            discarded += len(data) + len(chunk)
+            data.clear()
+            if discarded > MAX_DISCARDED_BYTES:
+                raise _too_large({"connection": "close"})
+        else:
+            data += chunk
+    if discarded:
+        raise _too_large({})
     return bytes(data)
 
 
-def _too_large() -> ApiError:
-    # The rest of the body is not read, so the connection cannot be used again.
-    return ApiError(
-        413,
-        f"the body is larger than {MAX_BODY_BYTES:,} bytes",
-        code="body_too_large",
-        headers={"connection": "close"},
-    )
+def _too_large(headers: dict[str, str]) -> ApiError:
+    message = f"the body is larger than {MAX_BODY_BYTES:,} bytes"
+    return ApiError(413, message, code="body_too_large", headers=headers)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

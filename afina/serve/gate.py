@@ -100,7 +100,7 @@ class Gate:
         except ApiError as error:
             asks_key = error.status == 401 and scope["method"] == "GET" and scope["path"] == "/"
             # A browser shows the page with its field for the key; the page itself holds nothing.
-            return self.page.response(401) if asks_key else error.response()
+            return self.page.response(401, error.headers) if asks_key else error.response()
         return None
 
     def _check_host(self, headers: Headers) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from importlib.resources import files
 
 from starlette.responses import Response
@@ -37,9 +38,9 @@ class Page:
             )
         )
 
-    def response(self, status: int = 200) -> Response:
+    def response(self, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
         """The page as an answer."""
-        headers = {"content-security-policy": self.policy}
+        headers = {**(headers or {}), "content-security-policy": self.policy}
         return Response(self.html, status, headers, "text/html; charset=utf-8")
 
 
