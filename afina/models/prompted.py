@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
 
+from afina.errors import DataError
 from afina.models.choose import choose
 from afina.models.likelihood import answer_losses, check_fits
 from afina.models.load import Model
@@ -81,9 +82,23 @@ class PromptedBase:
         has_system = bool(asked) and asked[0].role == "system"
         parts = [asked[0].content] if has_system else []
         parts += [self.instruction] if self.instruction else []
-        head = [Message("system", "\n".join(parts))] if parts else []
-        turns = asked[1:] if has_system else asked
-        return (*head, *(m for shot in self.shots for m in shot), *turns)
+        turns = [m for shot in self.shots for m in shot]
+        turns += asked[1:] if has_system else asked
+        if not parts:
+            return tuple(turns)
+        if self._takes_system:
+            return (Message("system", "\n".join(parts)), *turns)
+        first = replace(turns[0], content="\n\n".join([*parts, turns[0].content]))
+        return (first, *turns[1:])
+
+    @cached_property
+    def _takes_system(self) -> bool:
+        """Whether the template knows system messages; else they go before the first turn's text."""
+        try:
+            self.model.renderer.prompt((Message("system", "a"), Message("user", "b")))
+        except DataError:
+            return False
+        return True
 
     def prompt(self, given: Input) -> tuple[int, ...]:
         """The tokens of the whole prompt."""
@@ -116,12 +131,11 @@ class PromptedBase:
         """Each label as the assistant would write it, up to the end of its turn."""
         assert self.classify is not None
         question = Message("user", "a")
-        return tuple(
-            _answer_of(
-                self.model.renderer.conversation((question, Message("assistant", label_text(n))))
-            )
-            for n in self.classify.known_labels
-        )
+        conversations = [
+            (question, Message("assistant", text))
+            for text in label_texts(self.classify.known_labels)
+        ]
+        return tuple(_answer_of(self.model.renderer.conversation(c)) for c in conversations)
 
     def _encoded(self, example: ChatExample) -> Encoded:
         conversation = self.messages(Input(self.task.conversation(example), example.tools))

@@ -1,0 +1,77 @@
+"""What a tuned model has to beat: predictors that need no training of ours.
+
+All of them learn from the training rows only. A new baseline is one file with a builder, and one
+line in ``BASELINES``. One that makes no sense for a base or a task raises DataError or ModelError,
+whose text is recorded as the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from afina.baselines import embedding_linear, few_shot, linear, majority, nearest, zero_shot
+from afina.baselines.request import Baseline, Builder, Request
+from afina.errors import RecipeError
+from afina.errors import nearest as nearest_word
+from afina.recipe import Evaluate
+from afina.types import Example, Task
+
+if TYPE_CHECKING:
+    from afina.models.sources import Base
+
+BASELINES: Mapping[str, Builder] = {
+    "majority": majority.build,
+    "nearest": nearest.build,
+    "linear": linear.build,
+    "embedding_linear": embedding_linear.build,
+    "zero_shot": zero_shot.build,
+    "few_shot": few_shot.build,
+}
+
+
+def build(
+    name: str,
+    *,
+    task: Task,
+    train: Sequence[Example],
+    base: Base | None,
+    settings: Evaluate | None = None,
+    seed: int = 7,
+    device: str = "auto",
+    cache: Path | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Baseline:
+    """A baseline by name, fitted on ``train``. ``task`` is resolved; ``cache``: for vectors.
+
+    Raises RecipeError for an unknown name, DataError or ModelError where the baseline makes no
+    sense for this task, these rows or this base.
+    """
+    if name not in BASELINES:
+        raise RecipeError(
+            f"there is no baseline {name}",
+            where="evaluate.baselines",
+            do=nearest_word(name, BASELINES),
+        )
+    request = Request(
+        task=task,
+        train=tuple(train),
+        base=base,
+        settings=settings or Evaluate(),
+        seed=seed,
+        device=device,
+        cache=cache,
+    )
+    request.check(name)
+    started = perf_counter()
+    predictor = BASELINES[name](request)
+    predictor.facts = replace(predictor.facts, seconds_to_fit=perf_counter() - started)
+    if say is not None:
+        say(f"{name}: {predictor.facts.sentence()}")
+    return predictor
+
+
+__all__ = ["BASELINES", "Baseline", "build"]

@@ -1,0 +1,33 @@
+"""Logistic regression on TF-IDF of words and of pieces of words: no neural network at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from afina.baselines.features import TfIdf
+from afina.baselines.logistic import fit, targets
+from afina.baselines.request import Baseline, Facts, Fitted, Request
+from afina.types import Answer, Input
+
+STRENGTHS = (1.0, 4.0, 16.0)
+
+
+def build(request: Request) -> Baseline:
+    """Words, pairs of words, and 2 to 4 characters; the strength is chosen on training rows."""
+    task = request.classify("linear")
+    features = TfIdf(request.texts(), words=True, characters=(2, 4))
+    fitted = fit(
+        features.matrix,
+        targets(task, request.labels()),
+        several=bool(task.several),
+        strengths=STRENGTHS,
+        seed=request.seed,
+        sparse=True,
+    )
+
+    def predict(inputs: Sequence[Input]) -> list[Answer]:
+        scores = fitted.scores(features([given.text for given in inputs]))
+        return [task.answer(row) for row in scores.tolist()]
+
+    what = f"logistic regression on TF-IDF of {features.matrix.shape[1]} words and pieces of words"
+    return Fitted("linear", Facts(what, notes=fitted.notes), predict)

@@ -1,0 +1,216 @@
+"""The untuned base with a prompt: shared by the baselines without and with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from afina.baselines.instruction import for_answers, for_labels, for_labels_unnamed
+from afina.baselines.request import Baseline, Facts, Fitted, Request, answer_limit
+from afina.baselines.shots import typical
+from afina.errors import DataError, ModelError
+from afina.tasks import Classify, Generate
+from afina.types import Answer, ChatExample, Example, Input, LabelledExample, Message
+
+if TYPE_CHECKING:
+    from afina.models.load import Model
+    from afina.models.prompted import PromptedBase
+
+LONGEST_QUESTIONS = 32
+"""Training questions, the longest ones, that must fit the context behind the prompt's head."""
+SHARPNESS = 20.0
+"""Factor of cosines before the softmax, as usual for sentence encoders."""
+
+
+class Prompted(Fitted):
+    """A prompted base as a baseline; also a Likelihood where the task writes text."""
+
+    def __init__(self, predictor: PromptedBase, facts: Facts) -> None:
+        super().__init__(predictor.name, facts, predictor.predict)
+        self.negative_log_likelihood: Callable[[Sequence[Example]], list[tuple[float, int]]]
+        if predictor.classify is None:
+            self.negative_log_likelihood = predictor.negative_log_likelihood
+        self.predictor = predictor
+
+
+def build_prompted(request: Request, name: str, wished_shots: int) -> Baseline:
+    """A decoder with its instruction and as many examples as fit; fewer are told in a note."""
+    base = request.the_base(name)
+    if base.kind == "encoder":
+        return _by_vectors(request, name, wished_shots)
+    task = request.task
+    if isinstance(task, Classify) and task.several:
+        raise DataError(
+            f"{name} asks a language model for one label, and this task has several for a text",
+            where="evaluate.baselines",
+            do="take linear or embedding_linear, which give several",
+        )
+    model = _load(request, task)
+    chosen = _shots(request, wished_shots)
+    for instruction, told in _instructions(request):
+        for count in _fewer(len(chosen)):
+            predictor = _prompted(request, model, name, instruction, chosen[:count])
+            if _all_fit(request, predictor):
+                return Prompted(predictor, _facts(predictor, wished_shots, told))
+    raise ModelError(
+        f"the longest question and its answer leave no room for a prompt in {base.context_length} "
+        "tokens",
+        where=f"evaluate.baselines: {name}",
+        do="leave this baseline out, or take a base with a longer context",
+    )
+
+
+def _load(request: Request, task: Classify | Generate | object) -> Model:
+    import torch
+
+    from afina.models.load import load
+    from afina.models.predictor import find_device
+
+    device = find_device(request.device)
+    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    written = task if isinstance(task, Generate) else Generate(answer="text")
+    return load(request.the_base("zero_shot"), written, None, dtype=dtype, device=device)
+
+
+def _instructions(request: Request) -> list[tuple[str, tuple[str, ...]]]:
+    """Instructions from the fullest to the shortest, each with what must be told about it."""
+    task = request.task
+    if isinstance(task, Generate):
+        return [(for_answers(task, request.train), ())]
+    assert isinstance(task, Classify)
+    short = "the labels do not fit the context: they are not listed in the prompt"
+    return [(for_labels(task), ()), (for_labels_unnamed(), (short,))]
+
+
+def _shots(request: Request, count: int) -> list[Example]:
+    if count == 0:
+        return []
+    strata = [request.task.stratum(example) for example in request.train]
+    return [request.train[i] for i in typical(request.texts(), strata, count, request.seed)]
+
+
+def _fewer(count: int) -> list[int]:
+    """How many examples to try: all, then fewer; none only where none were asked."""
+    return list(range(count, 0, -1)) if count else [0]
+
+
+def _prompted(
+    request: Request, model: Model, name: str, instruction: str, shots: Sequence[Example]
+) -> PromptedBase:
+    from afina.models.prompted import PromptedBase
+
+    task = request.task
+    return PromptedBase(
+        model,
+        name=name,
+        instruction=instruction,
+        shots=[_conversation(task, example) for example in shots],
+        classify=task if isinstance(task, Classify) else None,
+        batch_size=request.settings.batch_size,
+    )
+
+
+def _conversation(task: object, example: Example) -> tuple[Message, ...]:
+    """A training row as it is shown: without its system message, which the head has already."""
+    if isinstance(example, ChatExample):
+        return tuple(m for m in example.messages if m.role != "system")
+    from afina.models.prompted import label_texts
+
+    assert isinstance(task, Classify)
+    assert isinstance(example, LabelledExample)
+    written = dict(zip(task.known_labels, label_texts(task.known_labels), strict=True))
+    answer = " | ".join(written[label] for label in example.labels)
+    return (Message("user", example.text), Message("assistant", answer))
+
+
+def _all_fit(request: Request, predictor: PromptedBase) -> bool:
+    """Whether the longest training questions, with their answers, fit behind the head."""
+    from afina.models.predictor import MAX_NEW_TOKENS
+
+    context = predictor.model.base.context_length
+    if predictor.classify is not None:
+        answer = max(len(option) for option in predictor.options)
+    else:
+        answer = answer_limit(request.task, MAX_NEW_TOKENS)
+    questions = [request.task.question(example) for example in request.train]
+    questions.sort(key=lambda given: -sum(len(m.content) for m in given.messages))
+    longest = max(len(predictor.prompt(given)) for given in questions[:LONGEST_QUESTIONS])
+    return longest + answer < context
+
+
+def _facts(predictor: PromptedBase, wished: int, told: tuple[str, ...]) -> Facts:
+    shown = len(predictor.shots)
+    fewer = f"{shown} of {wished} examples: more do not fit the context, or are not there"
+    notes = (*told, fewer) if shown < wished else told
+    with_examples = f" and {shown} examples" if shown else ""
+    return Facts(
+        f"{predictor.model.base.name} untuned, with an instruction{with_examples} in its prompt"
+        if predictor.instruction or not shown
+        else f"{predictor.model.base.name} untuned, with {shown} examples in its prompt",
+        head_tokens=predictor.head_tokens,
+        examples=shown,
+        instruction=predictor.instruction,
+        notes=notes,
+    )
+
+
+# ---------------------------------------------------------------------------- encoders
+
+
+def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
+    """An encoder: the nearest name of a label, or the nearest middle of a few examples of each."""
+    from afina.models.embed import Embedder
+    from afina.models.predictor import find_device
+    from afina.models.prompted import label_texts
+
+    task = request.classify(name)
+    base = request.the_base(name)
+    if task.several:
+        raise DataError(
+            f"{name} with an encoder gives the nearest label, and this task has several for a text",
+            where="evaluate.baselines",
+            do="take linear or embedding_linear, which give several",
+        )
+    embedder = Embedder.open(base, device=find_device(request.device))
+    if shots:
+        places, used = _middles(request, task, embedder.vectors, shots)
+        what = f"the nearest middle of {shots} examples a label, in the vectors of {base.name}"
+    else:
+        places = embedder.vectors(label_texts(task.known_labels), normalised=True)
+        used, what = 0, f"the nearest label name, in the vectors of {base.name}"
+
+    def predict(inputs: Sequence[Input]) -> list[Answer]:
+        texts = [given.text for given in inputs]
+        cosines = embedder.vectors(texts, normalised=True, cache=request.cache) @ places.T
+        return [
+            task.answer(row, len(embedder.ids(text)))
+            for row, text in zip((SHARPNESS * cosines).tolist(), texts, strict=True)
+        ]
+
+    return Fitted(name, Facts(what, examples=used), predict)
+
+
+def _middles(
+    request: Request, task: Classify, vectors: Callable[..., np.ndarray], count: int
+) -> tuple[np.ndarray, int]:
+    """Unit vectors [C, D]: the mean of ``count`` drawn examples of each label; and how many."""
+    random = np.random.default_rng(request.seed)
+    texts, labels = request.texts(), [own[0] for own in request.labels()]
+    rows = {label: [i for i, own in enumerate(labels) if own == label] for label in set(labels)}
+    missing = [label for label in task.known_labels if label not in rows]
+    if missing:
+        raise DataError(
+            f"there is no training row of {', '.join(missing[:10])}",
+            where="data.train",
+            do="add rows of these labels, or leave few_shot out of evaluate.baselines",
+        )
+    drawn = [
+        [int(i) for i in random.permutation(rows[label])[:count]] for label in task.known_labels
+    ]
+    found = vectors([texts[i] for own in drawn for i in own], normalised=True)
+    cuts = np.cumsum([len(own) for own in drawn])[:-1]
+    middles = np.stack([part.mean(axis=0) for part in np.split(found, cuts)])
+    middles /= np.maximum(np.linalg.norm(middles, axis=1, keepdims=True), 1e-12)
+    return middles, len(found)

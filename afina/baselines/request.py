@@ -1,0 +1,138 @@
+"""What a baseline is built from, and what each of them can say about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from afina.errors import DataError, ModelError
+from afina.recipe import Evaluate
+from afina.tasks import Classify, Generate
+from afina.types import Answer, Example, Input, LabelledExample, Task
+
+if TYPE_CHECKING:
+    from afina.models.sources import Base
+
+
+@dataclass(frozen=True)
+class Facts:
+    """About a fitted baseline. ``head_tokens``: tokens of its prompt before the question."""
+
+    what: str
+    head_tokens: int = 0
+    examples: int = 0
+    instruction: str = ""
+    seconds_to_fit: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """For people, on one line."""
+        parts = [self.what]
+        if self.head_tokens:
+            parts.append(f"{self.head_tokens} tokens in its prompt's head")
+        parts.append(f"{self.seconds_to_fit:.1f} s to make")
+        return "; ".join([*parts, *self.notes])
+
+
+class Baseline(Protocol):
+    """A Predictor that can describe itself."""
+
+    facts: Facts
+
+    @property
+    def name(self) -> str: ...
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        """One answer for each input, in order."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """``facts`` as plain values."""
+        ...
+
+
+class Fitted:
+    """The part that all baselines share. ``_answer`` is given by each."""
+
+    def __init__(
+        self, name: str, facts: Facts, answer: Callable[[Sequence[Input]], list[Answer]]
+    ) -> None:
+        self._name = name
+        self._answer = answer
+        self.facts = facts
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        """One answer for each input, in order."""
+        return self._answer(inputs) if inputs else []
+
+    def describe(self) -> dict[str, Any]:
+        """What it is, the tokens of its prompt's head, and the seconds it took to make."""
+        return asdict(self.facts)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The resolved task, the training rows, the recipe's base (None: not at hand) and settings."""
+
+    task: Task
+    train: tuple[Example, ...]
+    base: Base | None
+    settings: Evaluate
+    seed: int
+    device: str = "auto"
+    cache: Path | None = None
+
+    def check(self, name: str) -> None:
+        """Raise DataError where there is nothing to learn from."""
+        if not self.train:
+            raise DataError(
+                f"the baseline {name} has no training rows to learn from",
+                where="data.train",
+                do="give it rows, or leave the baseline out of evaluate.baselines",
+            )
+
+    def classify(self, name: str) -> Classify:
+        """The task, if it gives labels. Raises DataError if it writes text."""
+        if not isinstance(self.task, Classify):
+            raise DataError(
+                f"{name} gives labels, and this task writes text",
+                where="evaluate.baselines",
+                do="for task: generate take nearest, zero_shot or few_shot",
+            )
+        return self.task
+
+    def the_base(self, name: str) -> Base:
+        """The recipe's base. Raises ModelError if it is not at hand."""
+        if self.base is None:
+            raise ModelError(
+                f"{name} needs the recipe's base", where="base", do="name one in the recipe"
+            )
+        return self.base
+
+    def texts(self) -> list[str]:
+        """What is asked in each training row."""
+        return [question_text(self.task.question(example)) for example in self.train]
+
+    def labels(self) -> list[tuple[str, ...]]:
+        """The labels of each training row."""
+        return [cast(LabelledExample, example).labels for example in self.train]
+
+
+def question_text(given: Input) -> str:
+    """What a question says, without the system message (it is the same in all of them)."""
+    said = [m.content for m in given.messages if m.role != "system" and m.content]
+    return "\n".join(said)
+
+
+def answer_limit(task: Task, default: int) -> int:
+    """Longest answer in tokens."""
+    return (task.max_new_tokens if isinstance(task, Generate) else None) or default
+
+
+Builder = Callable[[Request], Baseline]
