@@ -1,19 +1,16 @@
 """The evaluation: every candidate answers the sealed test, every answer is scored the same way.
 
-Does not know who answers nor how it was trained. A candidate sees questions only, never an answer
-(except through ``Likelihood``, which asks how probable the right answers are, and is asked last).
+Does not know who answers nor how it was trained.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from afina.errors import AfinaError, DataError, Interrupted, ModelError, RequestError
+from afina.errors import DataError, ModelError, RequestError
 from afina.evaluate import notes as remarks
+from afina.evaluate.asking import Measured, Say, measure
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
 from afina.evaluate.paired import Comparison, compare
@@ -23,37 +20,7 @@ from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
 from afina.evaluate.scorers import choose
 from afina.evaluate.verdict import Judged, decide, rule
 from afina.recipe import Evaluate, Goal
-from afina.types import Answer, Example, Likelihood, Predictor, Task
-
-Say = Callable[[str], None]
-
-
-@runtime_checkable
-class Opens(Protocol):
-    """A candidate that is loaded when its turn comes; ``predictor`` loads it."""
-
-    @property
-    def predictor(self) -> Any: ...
-
-
-@runtime_checkable
-class Closes(Protocol):
-    """A candidate that gives its memory back after its turn."""
-
-    def close(self) -> None: ...
-
-
-@dataclass
-class Measured:
-    """What one candidate said, before any score: answers and likelihoods, or why there are none."""
-
-    name: str
-    answers: list[Answer] = field(default_factory=list)
-    likelihoods: list[tuple[float, int]] | None = None
-    no_likelihood: str = ""
-    failure: dict[str, Any] | None = None
-    costs: dict[str, float] = field(default_factory=dict)
-
+from afina.types import Answer, Example, Predictor, Task
 
 Statistics = Mapping[tuple[str, str], tuple[Any, Array]]
 """By candidate and scorer: the matrix of statistics [N, k] and its resampled sums [R, k]."""
@@ -79,41 +46,34 @@ def evaluate(
     """
     _check(candidates, test, tuned)
     scorers = choose(task, settings.scorers, goal)
-    tell = say or (lambda _: None)
-    needs_likelihood = any(s.source == "likelihood" for s in scorers)
-    measured = [
-        _measure(c, test, task, settings.batch_size, needs_likelihood, c.name == tuned, tell)
-        for c in candidates
-    ]
     golds = [task.gold(example) for example in test]
+    _refuse_bad_golds(scorers, task, test, golds)
+    likelihood = any(s.source == "likelihood" for s in scorers)
+    measured = [
+        measure(
+            candidate,
+            test,
+            task,
+            batch_size=settings.batch_size,
+            likelihood=likelihood,
+            required=candidate.name == tuned,
+            say=say or (lambda _: None),
+        )
+        for candidate in candidates
+    ]
     figures = _statistics(measured, scorers, test, golds, task, settings.resamples, seed)
     results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
     judged = _judged(results, scorers[0], figures, tuned, goal, settings, seed, len(test))
-    verdict, reasons = decide(judged)
     classes, confusions = _by_class(measured, task, test, golds)
     samples, samples_rule = draw(measured, test, golds, task, tuned, settings.samples, seed)
     costs = {m.name: m.costs for m in measured if m.failure is None}
-    return Report(
-        metric=scorers[0].name,
-        verdict=verdict,
-        reasons=reasons,
-        rule=rule(judged),
-        goal={
-            "metric": scorers[0].name,
-            "at_least": judged.at_least,
-            "margin": judged.margin,
-        },
-        tuned=tuned,
-        test={"rows": len(test), "sha256": test_sha256},
-        confidence=settings.confidence,
-        resamples=settings.resamples,
+    return _report(
+        judged,
+        settings,
         seed=seed,
-        scorers={
-            s.name: {"better": s.better, "unit": s.unit, "sentence": s.sentence} for s in scorers
-        },
+        test={"rows": len(test), "sha256": test_sha256},
+        scorers={s.name: s.facts() for s in scorers},
         candidates=results,
-        comparison=judged.hardest,
-        comparisons=tuple(judged.comparisons),
         costs=costs,
         per_class=classes,
         confusion=confusions,
@@ -121,6 +81,37 @@ def evaluate(
         samples_rule=samples_rule,
         notes=remarks.collect(judged, results, costs, classes, measured),
     )
+
+
+def _report(judged: Judged, settings: Evaluate, **parts: Any) -> Report:
+    """The report: the verdict with its reasons, and the parts that are given."""
+    verdict, reasons = decide(judged)
+    goal = {"at_least": judged.at_least, "margin": judged.margin}
+    return Report(
+        metric=judged.scorer.name,
+        verdict=verdict,
+        reasons=reasons,
+        rule=rule(judged),
+        goal={"metric": judged.scorer.name, **goal},
+        tuned=judged.tuned,
+        confidence=settings.confidence,
+        resamples=settings.resamples,
+        comparison=judged.hardest,
+        comparisons=tuple(judged.comparisons),
+        **parts,
+    )
+
+
+def _refuse_bad_golds(
+    scorers: Sequence[Scorer], task: Task, test: Sequence[Example], golds: Sequence[Answer]
+) -> None:
+    """Score the right answers against themselves, before a model spends minutes on questions.
+
+    Raises DataError naming the row whose right answer a scorer cannot read.
+    """
+    for scorer in scorers:
+        if scorer.source == "answers":
+            _counted(scorer.counting(Context.of(task)), test, golds, golds)
 
 
 def _check(candidates: Sequence[Predictor], test: Sequence[Example], tuned: str) -> None:
@@ -140,98 +131,6 @@ def _check(candidates: Sequence[Predictor], test: Sequence[Example], tuned: str)
         )
     if tuned not in names:
         raise RequestError(f"no candidate is called {tuned}", where="evaluate")
-
-
-# ---------------------------------------------------------------------------- asking
-
-
-def _measure(
-    candidate: Predictor,
-    test: Sequence[Example],
-    task: Task,
-    batch_size: int | None,
-    likelihood: bool,
-    required: bool,
-    say: Say,
-) -> Measured:
-    """Open a candidate, ask it everything, close it. What is required raises its own error."""
-    found = Measured(candidate.name)
-    try:
-        _ask(candidate, test, task, batch_size, likelihood, found)
-    except Interrupted:
-        raise
-    except AfinaError as error:
-        if required or isinstance(error, WrongCountError):
-            raise
-        found = Measured(candidate.name, failure=dict(error.as_json()["error"]))
-        say(f"{candidate.name} could not be measured: {error.what}")
-    finally:
-        if isinstance(candidate, Closes):
-            candidate.close()
-    if found.failure is None:
-        say(f"{candidate.name} answered {len(test)} questions in {found.costs['seconds']:.1f} s")
-    return found
-
-
-class WrongCountError(ModelError):
-    """A predictor did not give one answer for each question."""
-
-
-def _ask(
-    candidate: Predictor,
-    test: Sequence[Example],
-    task: Task,
-    batch_size: int | None,
-    likelihood: bool,
-    found: Measured,
-) -> None:
-    started = time.perf_counter()
-    predictor = candidate.predictor if isinstance(candidate, Opens) else candidate
-    opened = time.perf_counter()
-    size = batch_size or len(test)
-    for start in range(0, len(test), size):
-        questions = [task.question(example) for example in test[start : start + size]]
-        answers = candidate.predict(questions)
-        _count(candidate.name, len(answers), len(questions))
-        found.answers.extend(answers)
-    seconds = time.perf_counter() - opened
-    rows = len(test)
-    found.costs = {
-        "open_seconds": opened - started,
-        "seconds": seconds,
-        "seconds_per_request": seconds / rows,
-        "prompt_tokens": sum(a.prompt_tokens for a in found.answers) / rows,
-        "answer_tokens": sum(a.answer_tokens for a in found.answers) / rows,
-        "cut_off": float(sum(a.finish == "length" for a in found.answers)),
-    }
-    if likelihood:
-        _ask_likelihood(predictor, test, found)
-
-
-def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) -> None:
-    if not isinstance(predictor, Likelihood):
-        found.no_likelihood = "it gives no probabilities of answers"
-        return
-    values = predictor.negative_log_likelihood(test)
-    _count(found.name, len(values), len(test))
-    wrong = [e.where for e, (nats, _) in zip(test, values, strict=True) if not math.isfinite(nats)]
-    if wrong or not sum(tokens for _, tokens in values):
-        found.no_likelihood = (
-            f"the likelihood of {len(wrong)} answers is not finite (first: {wrong[0]})"
-            if wrong
-            else "it counted no tokens in the right answers"
-        )
-        return
-    found.likelihoods = values
-
-
-def _count(name: str, given: int, asked: int) -> None:
-    if given != asked:
-        raise WrongCountError(
-            f"{name} gave {given} answers to {asked} questions",
-            where=name,
-            do="a predictor gives one answer for each input, in order",
-        )
 
 
 # ---------------------------------------------------------------------------- counting

@@ -13,12 +13,15 @@ NOTHING = "–"
 
 
 def decimal(value: float, places: int, language: Language, sign: bool = False) -> str:
-    """A number with a fixed number of decimals, digits grouped from five digits on."""
+    """A number with a fixed number of decimals.
+
+    Digits are grouped in threes, in Spanish from five digits on, as each language does.
+    """
     text = f"{value:{'+' if sign else ''},.{places}f}"
     if float(text.replace(",", "")) == 0:
         text = text.lstrip("+-")
     whole = text.lstrip("+-").split(".")[0].replace(",", "")
-    if len(whole) < 5:
+    if len(whole) < 5 and language == "es":
         text = text.replace(",", "")
     text = text.replace("-", "−")
     if language == "es":

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from afina.evaluate.asking import Measured
 from afina.evaluate.report import CandidateResult
 from afina.evaluate.statement import Statement
 from afina.evaluate.verdict import Judged
-
-if TYPE_CHECKING:
-    from afina.evaluate.evaluation import Measured
 
 SIMPLE = ("majority", "linear", "embedding_linear", "nearest")
 """Baselines that train no network: if one of them is as good, tuning was not needed."""

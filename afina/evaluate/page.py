@@ -20,7 +20,7 @@ from afina.evaluate.labels import OUTSIDE
 from afina.evaluate.marks import differences
 from afina.evaluate.report import Report
 from afina.evaluate.statement import Statement
-from afina.evaluate.words import CANDIDATES, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
+from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
 
 SORTED_FROM = 13
 """Classes from which the table is sorted by F1 instead of standing in the task's order."""
@@ -168,6 +168,10 @@ class Speaker:
     def length(self, name: str) -> Any:
         """What a row of lengths measures."""
         return self.both(*LENGTHS.get(name, (name, name)))
+
+    def drop(self, reason: str) -> Any:
+        """Why rows were dropped."""
+        return self.both(*DROPS.get(reason, (reason, reason)))
 
     def say(self, statement: Mapping[str, Any]) -> Any:
         """A sentence of the report."""

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from afina.evaluate.answers import exact_counting
+from afina.evaluate.asking import Measured
 from afina.evaluate.scorer import Context
 from afina.evaluate.statement import Statement
 from afina.types import Answer, Example, Task
-
-if TYPE_CHECKING:
-    from afina.evaluate.evaluation import Measured
 
 
 def draw(

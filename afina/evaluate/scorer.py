@@ -103,6 +103,10 @@ class Scorer:
         """+1 where higher is better, -1 where lower is."""
         return 1 if self.better == "higher" else -1
 
+    def facts(self) -> dict[str, Any]:
+        """What a reader of the report needs to know of it."""
+        return {"better": self.better, "unit": self.unit, "sentence": self.sentence}
+
 
 def statistics(rows: Iterable[Row], width: int) -> Any:
     """Rows of statistics as a sparse matrix [N, width], float64 (scipy.sparse.csr_array)."""

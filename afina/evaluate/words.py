@@ -240,6 +240,20 @@ LENGTHS: Mapping[str, tuple[str, str]] = {
 }
 """What the check of the data measures."""
 
+DROPS: Mapping[str, tuple[str, str]] = {
+    "empty_input": ("Empty input", "Entrada vacía"),
+    "empty_answer": ("Empty answer", "Respuesta vacía"),
+    "duplicate": ("Repeats another row", "Repite otra fila"),
+    "contradiction": ("Same input, another answer", "Misma entrada, otra respuesta"),
+    "in_test": ("Input stands in the test too", "La entrada está también en la prueba"),
+    "in_validation": (
+        "Input stands in the validation too",
+        "La entrada está también en la validación",
+    ),
+    "limit": ("Beyond data.limit", "Por encima de data.limit"),
+}
+"""Why rows were dropped; any other reason is shown by its own word."""
+
 SENTENCES_OF_METRICS: Mapping[str, str] = {
     "accuracy": "Parte de las filas con exactamente la etiqueta (o etiquetas) correcta.",
     "macro_f1": "F1 de cada clase, promediado con igual peso.",

@@ -224,6 +224,14 @@ def test_scorers_that_do_not_fit_are_refused(
     assert tuned.calls == 0
 
 
+def test_a_right_answer_that_cannot_be_read_is_refused_before_anybody_is_asked() -> None:
+    tuned = texts_of("tuned", intents(3))
+    with pytest.raises(DataError, match="not one JSON value") as caught:
+        measure([tuned], chats(['{"a": 1}', '{"a": NaN}', "{}"]), JSON)
+    assert caught.value.where == "rows.jsonl: row 2"
+    assert tuned.calls == 0
+
+
 def test_an_unknown_scorer_names_the_nearest() -> None:
     with pytest.raises(RecipeError) as caught:
         measure(

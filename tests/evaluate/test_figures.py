@@ -13,7 +13,7 @@ from afina.evaluate import figures
     ("kind", "given", "english", "spanish"),
     [
         ("count", (74,), "74", "74"),
-        ("count", (9999,), "9999", "9999"),
+        ("count", (9999,), "9,999", "9999"),
         ("count", (1234567,), "1,234,567", "1\u202f234\u202f567"),
         ("count", (None,), "–", "–"),
         ("tenths", (14.72,), "14.7", "14,7"),

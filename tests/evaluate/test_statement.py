@@ -11,7 +11,7 @@ import pytest
 from afina.evaluate import evaluation, notes, samples, verdict
 from afina.evaluate.scorers import SCORERS
 from afina.evaluate.statement import SENTENCES, Statement
-from afina.evaluate.words import CANDIDATES, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
+from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
 from afina.tasks import TASKS, Classify, Generate
 
 VALUES = {
@@ -80,7 +80,7 @@ def test_every_sentence_is_used_and_none_is_missing() -> None:
         assert set(re.findall(r'Statement\(\s*"([a-z_]+)"', source)) <= set(SENTENCES)
 
 
-@pytest.mark.parametrize("table", [WORDS, METRICS, CANDIDATES, LENGTHS])
+@pytest.mark.parametrize("table", [WORDS, METRICS, CANDIDATES, LENGTHS, DROPS])
 def test_no_translation_is_empty(table: dict[str, tuple[str, str]]) -> None:
     assert all(len(pair) == 2 and all(text.strip() for text in pair) for pair in table.values())
 

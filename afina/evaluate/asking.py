@@ -1,0 +1,135 @@
+"""Asking one candidate: its answers, its likelihoods, what it took, or why there is nothing.
+
+A candidate sees questions only, never an answer (except through ``Likelihood``, which asks how
+probable the right answers are, and is asked last).
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+from afina.errors import AfinaError, Interrupted, ModelError
+from afina.types import Answer, Example, Likelihood, Predictor, Task
+
+Say = Callable[[str], None]
+
+
+@runtime_checkable
+class Opens(Protocol):
+    """A candidate that is loaded when its turn comes; ``predictor`` loads it."""
+
+    @property
+    def predictor(self) -> Any: ...
+
+
+@runtime_checkable
+class Closes(Protocol):
+    """A candidate that gives its memory back after its turn."""
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class Measured:
+    """What one candidate said, before any score: answers and likelihoods, or why there are none."""
+
+    name: str
+    answers: list[Answer] = field(default_factory=list)
+    likelihoods: list[tuple[float, int]] | None = None
+    no_likelihood: str = ""
+    failure: dict[str, Any] | None = None
+    costs: dict[str, float] = field(default_factory=dict)
+
+
+class WrongCountError(ModelError):
+    """A predictor did not give one answer for each question."""
+
+
+def measure(
+    candidate: Predictor,
+    test: Sequence[Example],
+    task: Task,
+    *,
+    batch_size: int | None,
+    likelihood: bool,
+    required: bool,
+    say: Say,
+) -> Measured:
+    """Open a candidate, ask it everything, close it. What is required raises its own error."""
+    found = Measured(candidate.name)
+    try:
+        _ask(candidate, test, task, batch_size, likelihood, found)
+    except Interrupted:
+        raise
+    except AfinaError as error:
+        if required or isinstance(error, WrongCountError):
+            raise
+        found = Measured(candidate.name, failure=dict(error.as_json()["error"]))
+        say(f"{candidate.name} could not be measured: {error.what}")
+    finally:
+        if isinstance(candidate, Closes):
+            candidate.close()
+    if found.failure is None:
+        say(f"{candidate.name} answered {len(test)} questions in {found.costs['seconds']:.1f} s")
+    return found
+
+
+def _ask(
+    candidate: Predictor,
+    test: Sequence[Example],
+    task: Task,
+    batch_size: int | None,
+    likelihood: bool,
+    found: Measured,
+) -> None:
+    started = time.perf_counter()
+    predictor = candidate.predictor if isinstance(candidate, Opens) else candidate
+    opened = time.perf_counter()
+    size = batch_size or len(test)
+    for start in range(0, len(test), size):
+        questions = [task.question(example) for example in test[start : start + size]]
+        answers = candidate.predict(questions)
+        _count(candidate.name, len(answers), len(questions))
+        found.answers.extend(answers)
+    seconds = time.perf_counter() - opened
+    rows = len(test)
+    found.costs = {
+        "open_seconds": opened - started,
+        "seconds": seconds,
+        "seconds_per_request": seconds / rows,
+        "prompt_tokens": sum(a.prompt_tokens for a in found.answers) / rows,
+        "answer_tokens": sum(a.answer_tokens for a in found.answers) / rows,
+        "cut_off": float(sum(a.finish == "length" for a in found.answers)),
+    }
+    if likelihood:
+        _ask_likelihood(predictor, test, found)
+
+
+def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) -> None:
+    if not isinstance(predictor, Likelihood):
+        found.no_likelihood = "it gives no probabilities of answers"
+        return
+    values = predictor.negative_log_likelihood(test)
+    _count(found.name, len(values), len(test))
+    wrong = [e.where for e, (nats, _) in zip(test, values, strict=True) if not math.isfinite(nats)]
+    if wrong or not sum(tokens for _, tokens in values):
+        found.no_likelihood = (
+            f"the likelihood of {len(wrong)} answers is not finite (first: {wrong[0]})"
+            if wrong
+            else "it counted no tokens in the right answers"
+        )
+        return
+    found.likelihoods = values
+
+
+def _count(name: str, given: int, asked: int) -> None:
+    if given != asked:
+        raise WrongCountError(
+            f"{name} gave {given} answers to {asked} questions",
+            where=name,
+            do="a predictor gives one answer for each input, in order",
+        )
