@@ -37,6 +37,9 @@ class Classify(Task):
     what its sentence-embedding configuration says, else the first for encoders, the last for
     decoders."""
 
+    head_start: Literal["fitted", "random"] = "fitted"
+    """How a new head begins: fitted to the frozen body's vectors (a linear model), or at random."""
+
     accepts: ClassVar[tuple[type[Example], ...]] = (LabelledExample,)
     head: ClassVar[Head] = "labels"
 

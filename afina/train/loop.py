@@ -27,6 +27,7 @@ from afina.store import Run
 from afina.tasks import Classify
 from afina.train import gate, state
 from afina.train.batches import Schedule, collate, micro_batches
+from afina.train.head_start import Scored, fit_head
 from afina.train.machine import MemoryPeak
 from afina.train.plan import Plan
 from afina.train.rows import Rows, answer_length
@@ -112,7 +113,14 @@ class Training:
         self.weights = prepare(self.model, plan)
         self.schedule = Schedule([len(r.ids) for r in self.rows], train.batch_size, train.seed)
         self.one_of = not (isinstance(recipe.task, Classify) and recipe.task.several)
-        self.progress = state.restore(run, self.weights) or state.Progress(
+        found = state.restore(run, self.weights)
+        if (
+            found is None
+            and isinstance(recipe.task, Classify)
+            and recipe.task.head_start == "fitted"
+        ):
+            fit_head(self.model, self.rows, recipe.objective, self.one_of)
+        self.progress = found or state.Progress(
             initial_sha256=sha256_of(self.weights.tensors()),
             frozen_sha256=sha256_of(_frozen(self.model)),
         )
@@ -327,27 +335,13 @@ def validate(
             batch = collate(chunk, one_of=one_of, device=model.device)
             if isinstance(model.network, LabelNetwork):
                 scores = model.network.label_scores(batch)
-                cached = _Scored(scores)
-                loss = objective.loss(cached, batch, model.head)
+                loss = objective.loss(Scored(scores), batch, model.head)
                 right += int(_right(scores, batch.targets, plan, one_of).sum())
             else:
                 loss = objective.loss(model.network, batch, model.head)
             total += float(loss.total)
             weight += loss.weight
     return total / max(weight, 1e-9), right / len(rows) if model.head == "labels" else None
-
-
-class _Scored:
-    """A network whose scores are known already."""
-
-    def __init__(self, scores: torch.Tensor) -> None:
-        self._scores = scores
-
-    def label_scores(self, batch: Any) -> torch.Tensor:
-        return self._scores
-
-    def token_logprobs(self, batch: Any) -> torch.Tensor:
-        raise TypeError("a classifier has no output tokens")
 
 
 def _right(scores: torch.Tensor, targets: torch.Tensor, plan: Plan, one_of: bool) -> torch.Tensor:

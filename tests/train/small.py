@@ -49,14 +49,22 @@ class Small:
     """Everything that ``loop.run`` needs, for a base and a few knobs."""
 
     def __init__(
-        self, base: Base, task: str, method: Any, *, rows: int = 24, held: int = 8, **train: Any
+        self,
+        base: Base,
+        task: str,
+        method: Any,
+        *,
+        rows: int = 24,
+        held: int = 8,
+        knobs_of_task: Any = None,
+        **train: Any,
     ) -> None:
         self.base = base
         self.renderer: ChatRenderer = load_renderer(base)
         knobs = {"threads": 1, "precision": "float32", "epochs": 3, "batch_size": 8, **train}
         self.recipe: Recipe = parse_recipe(
             {
-                "task": task,
+                "task": {"name": task, **(knobs_of_task or {})},
                 "base": str(base.folder),
                 "data": {"train": "small.jsonl"},
                 "method": method,

@@ -22,7 +22,7 @@ from afina.models.save import open_model
 from afina.models.sources import Base
 from afina.objectives import Supervised
 from afina.train import gate, loop
-from afina.train.loop import Step, Training
+from afina.train.loop import Step, Training, validate
 from afina.train.state import WEIGHTS_FILE
 from afina.train.weights import sha256_of
 from afina.types import Loss
@@ -49,7 +49,8 @@ def test_every_method_trains_every_task(
 ) -> None:
     if kind == "gpt2" and name_of(method) == "qlora":
         pytest.skip("GPT-2 keeps its weights transposed, which bitsandbytes does not take")
-    small = Small(tiny(kind), task, method, learning_rate=5e-3)
+    random_head = {"head_start": "random"} if task == "classify" else None
+    small = Small(tiny(kind), task, method, knobs_of_task=random_head, learning_rate=5e-3)
     run = small.new_run(tmp_path)
     figures = loop.run(*small.arguments(run), renderer=small.renderer)
     metrics = run.metrics()
@@ -252,6 +253,23 @@ def test_equals_the_plain_loop(tiny: Callable[[Kind], Base], tmp_path: Path) -> 
     )
     assert ours == pytest.approx(theirs, rel=1e-4)
     assert ours[-1] < ours[0]
+
+
+@pytest.mark.parametrize("kind", ["minilm", "llama"])
+def test_a_fitted_head_is_the_minimum(
+    tiny: Callable[[Kind], Base], tmp_path: Path, kind: Kind
+) -> None:
+    """The gradient of the head, regularised as fitted, vanishes; a random head is far from it."""
+    small = Small(tiny(kind), "classify", "full", rows=60)
+    training = Training(*small.arguments(small.new_run(tmp_path)), None, lambda _: None)
+    losses = {"fitted": validate(training.model, small.plan, small.rows.kept, True)[0]}
+    other = Small(tiny(kind), "classify", "full", rows=60, knobs_of_task={"head_start": "random"})
+    drawn = Training(*other.arguments(other.new_run(tmp_path)), None, lambda _: None)
+    losses["random"] = validate(drawn.model, other.plan, other.rows.kept, True)[0]
+    assert losses["fitted"] < 0.3 * losses["random"]
+    again = Training(*small.arguments(small.new_run(tmp_path)), None, lambda _: None)
+    head, same = training.model.trained()["head.weight"], again.model.trained()["head.weight"]
+    assert torch.equal(head, same)
 
 
 def test_the_seed_decides(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
