@@ -46,7 +46,7 @@ def read_delimited(
         if not any(line.strip() for _, line in ahead):
             return
         delimiter = "\t" if tabs else _delimiter(ahead, known, name, notes)
-        quoted = not tabs or _is_quoted(ahead, delimiter)
+        quoted = not tabs or _is_quoted(ahead, delimiter, name, notes)
         records = _records(chain(ahead, text), delimiter, quoted)
         first = next(records, None)
         if first is None:
@@ -138,13 +138,26 @@ def _broken(message: str, begin: int, line: int) -> Problem:
     )
 
 
-def _is_quoted(ahead: Sequence[tuple[int, str]], delimiter: str) -> bool:
-    """Whether a TSV uses quotes as CSV does: some field begins with one, and all are in order."""
-    fields = [f for _, line in ahead for f in line.rstrip("\r\n").split(delimiter)]
-    opening = [f for f in fields if f.startswith('"')]
-    return bool(opening) and all(
-        len(f) > 1 and f.endswith('"') and '"' not in f[1:-1].replace('""', "") for f in opening
-    )
+def _is_quoted(ahead: Sequence[tuple[int, str]], delimiter: str, name: str, notes: Notes) -> bool:
+    """Whether a TSV uses quotes as CSV does: a field begins with one, and read so all rows fit.
+
+    Many TSV files are written raw: there a quote is a character like any other.
+    """
+    text = [line for _, line in ahead if line.strip()]
+    fields = [field for line in text for field in line.split(delimiter)]
+    if not any(field.startswith('"') for field in fields):
+        return False
+    raw_fits = len({line.count(delimiter) for line in text}) == 1
+    try:
+        widths = {len(r) for r in csv.reader(text, delimiter=delimiter, strict=True) if r}
+    except csv.Error as error:
+        # The look-ahead may end inside a quoted field; a raw file of one width is raw.
+        quoted = not raw_fits and "unexpected end of data" in str(error)
+    else:
+        quoted = len(widths) == 1 or not raw_fits
+    if quoted:
+        notes.add(f"{name}: quotes around fields were read as in CSV")
+    return quoted
 
 
 def _delimiter(
