@@ -184,13 +184,15 @@ class Registry:
     # ------------------------------------------------------------------ inside
 
     def _new_row(self, run_id: str) -> RunRow:
-        stamp = re.match(r"\d{8}-\d{6}", run_id)
+        folder = self.home / RUNS / run_id
         created = journal.now()
-        if stamp:
-            made = datetime.strptime(stamp[0], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
-            created = made.isoformat(timespec="microseconds")
-        folder = str(self.home / RUNS / run_id)
-        return RunRow(id=run_id, folder=folder, created=created, status="created", facts="{}")
+        if journal.is_run(folder):
+            created = str(journal.first(folder).get("time", created))
+        else:
+            with suppress(ValueError):  # an id that does not begin with a time
+                made = datetime.strptime(run_id[:15], "%Y%m%d-%H%M%S").replace(tzinfo=UTC)
+                created = made.isoformat(timespec="microseconds")
+        return RunRow(id=run_id, folder=str(folder), created=created, status="created", facts="{}")
 
     def _recorded(self, row: RunRow) -> Recorded:
         """A row as a value, with what only the folder knows: where it is now, and its state."""
