@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from afina.errors import AfinaError, DataError, RunError
+from afina.errors import AfinaError, DataError, RecipeError, RunError, nearest
 from afina.recipe import Recipe, dump_recipe, parse_recipe
 from afina.recipe.load import parse_yaml
 
@@ -96,14 +96,16 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = _silent) -> list[Los
 def prepare(recipe: Recipe, home: Path, *, say: Say = _silent) -> Prepared:
     """Data, base and plan of a recipe; raises if the run could not be made."""
     from afina.data import prepare as prepare_data
-    from afina.models.load import load_renderer
+    from afina.models.load import check_kind, load_renderer
     from afina.models.sources import resolve
     from afina.train.machine import probe
     from afina.train.plan import make_plan
     from afina.train.rows import encode
 
     dataset = prepare_data(recipe.data, recipe.task)
+    _check_evaluation(recipe, dataset)
     base = resolve(recipe.base, say=say)
+    check_kind(base, dataset.task)
     renderer = load_renderer(base)
     limit = recipe.train.max_length or base.context_length
     rules: dict[str, Any] = {"max_length": limit, "on_too_long": recipe.train.on_too_long}
@@ -112,6 +114,21 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = _silent) -> Prepared:
     machine = probe(recipe.train.device, home, recipe.train.threads)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
     return Prepared(plan, dataset, base, renderer, rows, validation)
+
+
+def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse scorers, baselines and a goal that do not exist, before hours of training."""
+    from afina.baselines import BASELINES
+    from afina.evaluate.scorers import choose
+
+    choose(dataset.task, recipe.evaluate.scorers, recipe.goal)
+    for name in recipe.evaluate.baselines or ():
+        if name not in BASELINES:
+            raise RecipeError(
+                f"no baseline is called {name}",
+                where="evaluate.baselines",
+                do=nearest(name, BASELINES),
+            )
 
 
 # ---------------------------------------------------------------------------- train

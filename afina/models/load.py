@@ -86,7 +86,7 @@ def load(
     leaves our own attention and adapter arithmetic out. Raises ModelError if the base cannot serve
     the task.
     """
-    _check_kind(base, task)
+    check_kind(base, task)
     renderer = renderer or load_renderer(base)
     stored = torch.float32 if method is not None and not method.adapter else dtype
     attention = "sdpa" if exact else register_attention()
@@ -116,7 +116,8 @@ def pooling_of(base: Base, task: Task) -> str:
     return base.pooling or ("first" if base.kind == "encoder" else "last")
 
 
-def _check_kind(base: Base, task: Task) -> None:
+def check_kind(base: Base, task: Task) -> None:
+    """Raises ModelError if the base cannot be tuned, or not for this task."""
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
     if task.head == "tokens" and base.kind != "decoder":

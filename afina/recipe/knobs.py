@@ -164,6 +164,14 @@ class Train(Knobs):
     keep_checkpoints: int = Field(2, ge=1, le=1000)
     """How many of the newest checkpoints are kept, besides the best one."""
 
+    @model_validator(mode="after")
+    def _passes_within_the_batch(self) -> Train:
+        if self.batch_size and self.micro_batch_size and self.micro_batch_size > self.batch_size:
+            raise ValueError(
+                f"micro_batch_size {self.micro_batch_size} is more than batch_size {self.batch_size}"
+            )
+        return self
+
     @field_validator("betas")
     @classmethod
     def _betas_below_one(cls, betas: tuple[float, float]) -> tuple[float, float]:

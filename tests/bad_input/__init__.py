@@ -1,0 +1,1 @@
+"""The catalogue of bad input as tables: what is wrong, and what the message must say."""
