@@ -67,6 +67,8 @@ class CalledFunction(Body):
 class Call(Body):
     """A call of a tool in an earlier turn."""
 
+    ignored: ClassVar[frozenset[str]] = frozenset({"index"})  # left by those who join a stream
+
     id: str
     type: Literal["function"]
     function: CalledFunction

@@ -13,7 +13,7 @@ import re
 from typing import Any, ClassVar, TypeVar
 
 from fastapi import Request
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
@@ -53,6 +53,13 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     ignored: ClassVar[frozenset[str]] = frozenset()
     refused: ClassVar[dict[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_what_is_ignored(cls, value: Any) -> Any:
+        if isinstance(value, dict) and cls.ignored:
+            return {key: field for key, field in value.items() if key not in cls.ignored}
+        return value
 
     def contradiction(self) -> tuple[str, str] | None:
         """The field that does not go with the others, and why; None if all go together."""
@@ -111,7 +118,7 @@ def check(value: Any, shape: type[Shape]) -> Shape:
     """The value as ``shape``. Raises ApiError that names the first wrong field."""
     if not isinstance(value, dict):
         raise ApiError(400, "the body must be a JSON object", code="invalid_type")
-    fields = {key: field for key, field in value.items() if key not in shape.ignored}
+    fields = dict(value)
     for key in fields.keys() & shape.refused.keys():
         if fields.pop(key) is not None:
             raise ApiError(400, f"{key}: {shape.refused[key]}", code="unsupported_field", param=key)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+import socket
 import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,6 +16,7 @@ from fastapi import FastAPI
 from afina.serve.address import bind, check_access, is_loopback, url_of
 from afina.serve.app import DEFAULT_MAX_TOKENS, MAX_WAITING, create_app
 from afina.serve.model import ServedModel
+from afina.serve.worker import Worker
 
 GRACE_SECONDS = 5
 """How long answers in progress may go on after the wish to stop; a second one ends them at once."""
@@ -50,11 +54,30 @@ def serve(
         say(f"{names} at {url}/v1 (page: {url}/); stop with Ctrl-C")
         if not is_loopback(host):
             say("other machines can reach it, unencrypted: put it behind a proxy with TLS")
-        _Server(_config(app)).run([listening])
+        Server(app).run([listening])
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server, but a stop that was asked for is a return, not the signal once more."""
+class Server(uvicorn.Server):
+    """uvicorn's server, but a stop that was asked for is a return, not the signal once more.
+
+    Answers in progress have ``GRACE_SECONDS`` to come to their end; then their models are stopped,
+    and their clients are told so.
+    """
+
+    def __init__(self, app: FastAPI) -> None:
+        super().__init__(_config(app))
+        self._worker: Worker = app.state.house.worker
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        timer = asyncio.get_running_loop().call_later(GRACE_SECONDS, self._worker.close)
+        await super().shutdown(sockets)
+        timer.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:
+            # Not from within the handler: what it interrupts may hold the same locks.
+            asyncio.get_running_loop().call_soon_threadsafe(self._worker.close)
+        self.should_exit = True
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -84,6 +107,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
         log_level="warning",
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
+        # Past the grace there is only the token on which a model is at work.
+        timeout_graceful_shutdown=GRACE_SECONDS + 5,
         h11_max_incomplete_event_size=64 * 1024,
     )

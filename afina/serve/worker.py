@@ -30,6 +30,7 @@ class Worker:
     def __init__(self, max_waiting: int) -> None:
         self.max_waiting = max_waiting
         self.inside = 0
+        self.closed = False
         self._models = ThreadPoolExecutor(1, "afina-model")
         # Counting a prompt's tokens is quick and must not wait behind an answer of minutes.
         self._counts = ThreadPoolExecutor(1, "afina-count")
@@ -75,6 +76,7 @@ class Worker:
 
         The pieces wait for their reader, not the model: a slow reader holds up nobody.
         """
+        self._check_open()
         loop = asyncio.get_running_loop()
         arrived: asyncio.Queue[Piece | None] = asyncio.Queue()
         stop = threading.Event()
@@ -96,8 +98,8 @@ class Worker:
         async def pieces_in_order() -> AsyncGenerator[Piece, None]:
             while (piece := await arrived.get()) is not None:
                 yield piece
-            if stop.is_set() or done.cancelled():
-                raise ApiError(503, "the server is shutting down", code="shutting_down")
+            if self.closed or done.cancelled():
+                raise _closed()
             if error := done.exception():
                 raise from_model(error)
 
@@ -112,12 +114,14 @@ class Worker:
 
     def close(self) -> None:
         """Stop everything: no job begins any more, and generations end after their next token."""
+        self.closed = True
         for stop in self._stops:
             stop.set()
         self._models.shutdown(wait=False, cancel_futures=True)
         self._counts.shutdown(wait=False, cancel_futures=True)
 
     async def _result(self, thread: ThreadPoolExecutor, job: Callable[[], Result]) -> Result:
+        self._check_open()
         done = asyncio.get_running_loop().run_in_executor(thread, job)
         try:
             await asyncio.wait({done})
@@ -125,7 +129,15 @@ class Worker:
             # The caller has gone: a job that has not begun is not begun.
             done.cancel()
         if done.cancelled():
-            raise ApiError(503, "the server is shutting down", code="shutting_down")
+            raise _closed()
         if error := done.exception():
             raise from_model(error)
         return done.result()
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise _closed()
+
+
+def _closed() -> ApiError:
+    return ApiError(503, "the server is shutting down", code="shutting_down")

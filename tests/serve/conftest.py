@@ -13,7 +13,7 @@ from openai import OpenAI
 
 from afina.serve import create_app
 from afina.serve.address import bind, url_of
-from afina.serve.listen import _config, _Server
+from afina.serve.listen import Server
 from tests.serve.fake import FakeModel
 
 Serve = Callable[..., str]
@@ -22,7 +22,7 @@ Serve = Callable[..., str]
 @contextmanager
 def live(*models: FakeModel, api_key: str | None = None, **knobs: Any) -> Iterator[str]:
     """The server's address while it runs."""
-    server = _Server(_config(create_app(models, api_key=api_key, **knobs)))
+    server = Server(create_app(models, api_key=api_key, **knobs))
     listening = bind("127.0.0.1", 0)
     url = url_of(listening)
     thread = threading.Thread(target=server.run, args=([listening],))

@@ -36,9 +36,14 @@ def _format(**schema: Any) -> dict[str, Any]:
 
 def _call(arguments: str) -> dict[str, Any]:
     function = {"name": "f", "arguments": arguments}
-    return {"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function": function}]}
+    return {
+        "role": "assistant",
+        "tool_calls": [{"id": "1", "type": "function", "function": function}],
+    }
 
 
+SCHEMA = "response_format.json_schema.schema"
+LONG = "b " * 201
 IMAGE = {"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest"}}
 TABLE: list[tuple[str, Any, int, str, str | None]] = [
     # A4: unknown fields and wrong types
@@ -135,13 +140,13 @@ TABLE: list[tuple[str, Any, int, str, str | None]] = [
     (EMBED, {"model": "ft:acme/tiny:ana::1", "input": "a"}, 400, "model_not_suitable", "model"),
     # A9: the context
     (CHAT, _chat(messages=user("a " * 200)), 400, "context_length_exceeded", "messages"),
-    (COMPLETE, {"model": "soporte", "prompt": ["a", "b " * 201]}, 400, "context_length_exceeded", "prompt"),
-    (EMBED, {"model": "soporte", "input": ["a", "b " * 201]}, 400, "context_length_exceeded", "input.1"),
-    (CLASSIFY, {"model": "soporte", "input": "b " * 201}, 400, "context_length_exceeded", "input"),
+    (COMPLETE, {"model": "soporte", "prompt": ["a", LONG]}, 400, "context_length_exceeded", "prompt"),
+    (EMBED, {"model": "soporte", "input": ["a", LONG]}, 400, "context_length_exceeded", "input.1"),
+    (CLASSIFY, {"model": "soporte", "input": LONG}, 400, "context_length_exceeded", "input"),
     # schemas that could not be checked whole
-    (CHAT, _format(contains={}), 400, "invalid_schema", "response_format.json_schema.schema"),
-    (CHAT, _format(pattern="(?=a)b"), 400, "invalid_schema", "response_format.json_schema.schema"),
-    (CHAT, _format(**{"$ref": "#/nowhere"}), 400, "invalid_schema", "response_format.json_schema.schema"),
+    (CHAT, _format(contains={}), 400, "invalid_schema", SCHEMA),
+    (CHAT, _format(pattern="(?=a)b"), 400, "invalid_schema", SCHEMA),
+    (CHAT, _format(**{"$ref": "#/nowhere"}), 400, "invalid_schema", SCHEMA),
     (
         CHAT,
         _chat(tools=_tool(strict=True, parameters={"type": "thing"})),
@@ -213,7 +218,7 @@ def test_bodies_over_the_limit_are_not_read(url: str) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
         b"GET /health HTTP/1.1\r\n\r\n",
         b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\n\r\n",

@@ -141,7 +141,9 @@ def test_the_names_of_this_machine_pass(url: str, host: str) -> None:
     assert send(url, "GET", "/v1/models", headers={"host": host}).status == 200
 
 
-@pytest.mark.parametrize("host", ["a@localhost", "localhost/x", "localhost:x", "[::1", "local host"])
+@pytest.mark.parametrize(
+    "host", ["a@localhost", "localhost/x", "localhost:x", "[::1", "local host"]
+)
 def test_hosts_that_are_none(url: str, host: str) -> None:
     assert send(url, "GET", "/health", headers={"host": host}).status in (400, 403)
 
@@ -226,13 +228,13 @@ def test_every_answer_has_the_headers(url: str, path: str) -> None:
     assert headers["x-request-id"] != send(url, "GET", path).headers["x-request-id"]
 
 
-def test_the_log_has_neither_keys_nor_texts(
-    locked: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_log_has_neither_keys_nor_texts(locked: str, caplog: pytest.LogCaptureFixture) -> None:
     right = {"authorization": f"Bearer {KEY}"}
     body = {"model": "soporte", "messages": user("my secret diary")}
     with caplog.at_level(logging.DEBUG):
-        request_id = send(locked, "POST", "/v1/chat/completions", body, right).headers["x-request-id"]
+        request_id = send(locked, "POST", "/v1/chat/completions", body, right).headers[
+            "x-request-id"
+        ]
         send(locked, "GET", f"/v1/models?api_key={KEY}")
         send(locked, "GET", "/v1/models/a%0aforged%20line", headers=right)
     lines = [record.getMessage() for record in caplog.records if record.name == "afina.serve"]

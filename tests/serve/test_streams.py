@@ -192,9 +192,7 @@ def test_an_error_after_a_comment_is_an_event(
     assert "secret" not in last
 
 
-def test_a_body_that_trickles_is_given_up(
-    url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_body_that_trickles_is_given_up(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "MAX_SECONDS", 0.3)
     head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     assert b" 408 " in send_raw(url, f"{head}Content-Length: 100\r\n\r\n{{".encode())
@@ -206,13 +204,25 @@ def test_a_body_that_ends_early_does_no_harm(url: str) -> None:
     assert send(url, "GET", "/health").status == 200
 
 
-def test_the_server_stops_while_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_stops_tells_its_readers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listen, "GRACE_SECONDS", 1)
     model = FakeModel(context_length=10_000)
-    with live(model) as url:
-        connection, answer = open_stream(url, CHAT, _chat("SLOW 5000", stream=True))
-        assert b"assistant" in answer.readline()
-        began = time.monotonic()
-    connection.close()
+    with ThreadPoolExecutor(3) as pool:
+        with live(model) as url:
+            streamed = pool.submit(send, url, "POST", CHAT, _chat("SLOW 5000", stream=True))
+            assert _until(lambda: model.said > 1)
+            waiting = pool.submit(send, url, "POST", CHAT, _chat("waits"))
+            time.sleep(0.1)
+        last = streamed.result().body.decode().strip().split("\n\n")[-1]
+        assert json.loads(last.removeprefix("data: "))["error"]["code"] == "shutting_down"
+        assert (waiting.result().status, waiting.result().error["code"]) == (503, "shutting_down")
     assert model.closed.wait(1.0)
-    assert time.monotonic() - began < 5
+
+
+def test_answers_in_progress_may_end() -> None:
+    model = FakeModel(context_length=10_000)
+    with ThreadPoolExecutor(1) as pool:
+        with live(model) as url:
+            reply = pool.submit(send, url, "POST", CHAT, _chat("SLOW 40"))
+            assert _until(lambda: model.said > 1)
+        assert reply.result().json["choices"][0]["finish_reason"] == "stop"

@@ -17,7 +17,7 @@ const WORDS = {
     maxTokens: "Longest answer, in tokens",
     code: "Use it from a program", copy: "Copy", copied: "Copied",
     context: "{n} tokens of context", figures: "{n} tokens · {s} s · {r} tokens/s", cut: "cut off at its longest",
-    stopped: "stopped", waiting: "…", unreachable: "The server does not answer.", none: "The server offers no model for this page.",
+    stopped: "stopped", unreachable: "The server does not answer.", none: "The server offers no model for this page.",
     noAnswer: "(an empty answer)",
   },
   es: {
@@ -35,7 +35,7 @@ const WORDS = {
     maxTokens: "Respuesta más larga, en tokens",
     code: "Usarlo desde un programa", copy: "Copiar", copied: "Copiado",
     context: "{n} tokens de contexto", figures: "{n} tokens · {s} s · {r} tokens/s", cut: "cortada en su máximo",
-    stopped: "parada", waiting: "…", unreachable: "El servidor no responde.", none: "El servidor no ofrece ningún modelo para esta página.",
+    stopped: "parada", unreachable: "El servidor no responde.", none: "El servidor no ofrece ningún modelo para esta página.",
     noAnswer: "(una respuesta vacía)",
   },
 };
