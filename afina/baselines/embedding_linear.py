@@ -15,14 +15,16 @@ STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
 
 
 def build(request: Request) -> Baseline:
-    """Vectors pooled as the base was made for (else their mean), each number standardised."""
+    """Vectors pooled as the base was made for (else their mean), brought to length 1, each number
+    standardised."""
     from afina.models.embed import Embedder
     from afina.models.predictor import find_device
 
     task = request.classify("embedding_linear")
     base = request.the_base("embedding_linear")
     embedder = Embedder.open(base, device=find_device(request.device))
-    vectors = embedder.vectors(request.texts(), cache=request.cache).astype(np.float64)
+    vectors = embedder.vectors(request.texts(), normalised=True, cache=request.cache)
+    vectors = vectors.astype(np.float64)
     middle, spread = vectors.mean(axis=0), vectors.std(axis=0)
     spread[spread == 0] = 1.0
     fitted = fit(
@@ -36,7 +38,7 @@ def build(request: Request) -> Baseline:
 
     def predict(inputs: Sequence[Input]) -> list[Answer]:
         texts = [given.text for given in inputs]
-        found = embedder.vectors(texts, cache=request.cache)
+        found = embedder.vectors(texts, normalised=True, cache=request.cache)
         scores = fitted.scores((found - middle) / spread).tolist()
         return [
             task.answer(row, len(embedder.ids(text)))

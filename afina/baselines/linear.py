@@ -9,7 +9,7 @@ from afina.baselines.logistic import fit, targets
 from afina.baselines.request import Baseline, Facts, Fitted, Request
 from afina.types import Answer, Input
 
-STRENGTHS = (1.0, 4.0, 16.0)
+STRENGTHS = (0.5, 2.0, 8.0)
 
 
 def build(request: Request) -> Baseline:

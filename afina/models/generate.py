@@ -125,7 +125,7 @@ def check_prompt(model: Model, tokens: int) -> None:
     context = model.base.context_length
     if tokens >= context:
         raise ModelError(
-            f"the prompt has {tokens} tokens and {model.base.name} takes {context}, with the answer",
+            f"the prompt has {tokens} tokens; {model.base.name} takes {context}, with the answer",
             where="prompt",
             do=f"shorten it by {tokens - context + 1} tokens or more, or take a base with a longer "
             "context",
