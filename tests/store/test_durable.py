@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from afina.errors import AfinaError, CorruptError, MachineError
 from afina.store import disk, durable, strict_json
-from tests.store.faults import failing_at
+from tests.store.faults import PowerCuts, failing_at
 
 PLAIN = st.recursive(
     st.none()
@@ -123,6 +124,35 @@ def test_every_failed_call_leaves_the_old_or_the_new(
             assert call > 5
             return
     pytest.fail("the loop never came to its end")
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux for the open files")
+def test_a_power_cut_at_any_call_leaves_what_was_acknowledged(tmp_path: Path) -> None:
+    """Whole files are the last one written or the one being written; synced lines are all there."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    cuts = PowerCuts(folder)
+    acknowledged, writing, lines = -1, 0, 0
+
+    def cut() -> None:
+        for seed in range(4):
+            target = tmp_path / "after"
+            cuts.draw(target, seed=seed * 10_000 + cuts.calls)
+            path = target / "state.json"
+            if acknowledged >= 0 or path.exists():
+                assert durable.read_json(path) in (acknowledged, writing), cuts.calls
+            events = [value["n"] for value in durable.read_lines(target / "events.jsonl").values]
+            assert events[:lines] == list(range(lines)), cuts.calls
+            shutil.rmtree(target)
+
+    with cuts.watching(cut):
+        for n in range(6):
+            writing = n
+            durable.write_json(folder / "state.json", n)
+            acknowledged = n
+            durable.append_json(folder / "events.jsonl", {"n": n})
+            lines = n + 1
+    assert cuts.calls > 30
 
 
 # ---------------------------------------------------------------------------- lines

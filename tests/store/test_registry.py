@@ -441,6 +441,24 @@ def test_a_writer_that_holds_it_for_long_is_told(
     assert len(registry.runs()) == 1
 
 
+def test_a_second_writer_waits_before_it_reads(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two that read the same history would both add to it, and one would fail half-way."""
+    from afina.store import database
+
+    monkeypatch.setattr(database, "BUSY_MILLISECONDS", 50)
+    first, second = Database(home), Database(home)
+
+    def read_to_write() -> None:
+        with second.writing() as session:
+            session.connection()
+
+    with first.writing() as session:
+        session.connection()
+        with pytest.raises(MachineError, match="locked"):
+            read_to_write()
+    read_to_write()
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [
