@@ -134,7 +134,7 @@ def _alpaca(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
     said = text_in(answer, f"column {shape.columns['completion']}")
     turns = (*_history(shape, values), Message("user", asked), Message("assistant", said))
     messages = _with_system(shape, values, turns)
-    return _conversation(messages, (), f"column {column}", notes, place)
+    return _conversation(messages, _tools(shape, values), f"column {column}", notes, place)
 
 
 def _pair(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:

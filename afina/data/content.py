@@ -23,9 +23,12 @@ from afina.types import (
 ID_CHARACTERS = 16
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def canonical(value: object) -> str:
     """JSON with sorted keys and no spaces: equal values give equal texts."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def content(example: Example) -> dict[str, Any]:
@@ -137,8 +140,8 @@ def normal_input(example: Example) -> str:
 
 
 @functools.cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Invisible characters, and runs of punctuation and space."""
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
+    """What is left out; runs of punctuation and space; the same but for signs inside numbers."""
     marks, invisible = [], []
     for code in range(min(sys.maxunicode, 0x1FFFF) + 1):
         category = unicodedata.category(chr(code))
@@ -147,10 +150,13 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
         elif category == "Cf" or 0xFE00 <= code <= 0xFE0F:
             invisible.append(chr(code))
     drop = f"[{re.escape(''.join(invisible))}]|(?<=\\w)['’ʼ](?=\\w)"
+    space = f"[{re.escape(''.join(marks))}\\s]"
     # Signs inside a number mean something: 1.5 is not 15, 3-1 not 31, -5 not 5, 10% not 10.
     numeric = r"(?:(?<=\d)[.,:/-](?=\d)|(?<![^\s])-(?=\d)|(?<=\d)%)"
-    space = f"(?:(?!{numeric})[{re.escape(''.join(marks))}\\s])+"
-    return re.compile(drop), re.compile(space)
+    return re.compile(drop), re.compile(f"{space}+"), re.compile(f"(?:(?!{numeric}){space})+")
+
+
+_DIGIT = re.compile(r"\d")
 
 
 def normalise(text: str) -> str:
@@ -159,8 +165,11 @@ def normalise(text: str) -> str:
     Apostrophes inside words and invisible characters go; signs inside numbers stay. A text of
     nothing but punctuation keeps it (``?`` is not ``!``).
     """
-    drop, space = _patterns()
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    folded = unicodedata.normalize("NFKC", folded)
-    short = space.sub(" ", drop.sub("", folded)).strip()
-    return short or " ".join(folded.split())
+    drop, space, space_but_numbers = _patterns()
+    folded = text.casefold()
+    if not text.isascii():
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    if not text.isascii() or "'" in text:
+        folded = drop.sub("", folded)
+    runs = space_but_numbers if _DIGIT.search(folded) else space
+    return runs.sub(" ", folded).strip() or " ".join(folded.split())

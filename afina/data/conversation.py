@@ -270,6 +270,8 @@ def check_conversation(messages: Sequence[Message], path: str, notes: Notes) -> 
         )
     if not any(m.weight for m in messages if m.role == "assistant"):
         raise RowFault(path, "every assistant turn has weight 0: nothing to learn", "set one to 1")
+    if not messages[-1].weight:
+        notes.add("the last answer has weight 0: it is judged in the test, and not learned")
 
 
 def check_prompt(messages: Sequence[Message], path: str, notes: Notes) -> None:

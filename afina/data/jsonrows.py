@@ -255,13 +255,13 @@ def read_json(path: Path, name: str, encoding: str | None, notes: Notes) -> Iter
         parse_all(first_line)
     except StrictError:
         raise _no_array(text, begin, name) from None
-    if not text[begin + len(first_line) :].strip() and kind_is_wrapper(parse_all(first_line)):
+    if not text[begin + len(first_line) :].strip() and _is_wrapper(parse_all(first_line)):
         raise _no_array(text, begin, name)
     notes.add(f"{name}: is one object a line (JSONL), not an array; it was read line by line")
     yield from read_jsonl(path, name, encoding, notes)
 
 
-def kind_is_wrapper(value: Any) -> bool:
+def _is_wrapper(value: Any) -> bool:
     """Whether an object is no row but holds the rows in one of its keys."""
     return (
         isinstance(value, dict)

@@ -131,7 +131,7 @@ class _OneFile:
         self.dropped: list[Drop] = []
         self.shape: Shape | None = None
         self._unused: Counter[str] = Counter()
-        self._keys: tuple[str, ...] = ()
+        self._shapes: dict[tuple[str, ...], Shape] = {}
 
     @property
     def shape_name(self) -> str:
@@ -196,6 +196,7 @@ class _OneFile:
         values = row.values
         if any(column not in values for column in shape.required):
             return self._odd(row, shape)
+        shape = self._with_own_columns(row, shape)
         place: dict[str, str | None] = {"id": "", "where": row.where}
         try:
             place["id"] = self._id(values)
@@ -212,6 +213,14 @@ class _OneFile:
         except RowFault as fault:
             return Problem(f"{row.where}, {fault.path}", fault.what, fault.do)
         return None
+
+    def _with_own_columns(self, row: Row, shape: Shape) -> Shape:
+        """The file's shape with the optional columns that this row has (tools, system …)."""
+        keys = tuple(row.values)
+        if keys not in self._shapes:
+            own = self._shape_of(row)
+            self._shapes[keys] = own if own.name == shape.name else shape
+        return self._shapes[keys]
 
     def _odd(self, row: Row, shape: Shape) -> Problem:
         missing = next(c for c in shape.required if c not in row.values)
@@ -230,17 +239,10 @@ class _OneFile:
         return Problem(f"{row.where}, column {missing}", "the column is missing", do)
 
     def _count_unused(self, values: Any, shape: Shape) -> None:
-        keys = tuple(values)
-        if keys == self._keys and not self._unused:
-            return
-        self._keys = keys
-        used = {
-            *shape.columns.values(),
-            self.wanted.columns.id,
-            self.wanted.group,
-            self.wanted.time,
-        }
-        self._unused.update(str(k) for k in keys if k not in used)
+        columns = self.wanted.columns.id, self.wanted.group, self.wanted.time
+        used = {*shape.columns.values(), *columns}
+        if len(values) > len(shape.columns) or not used.issuperset(values):
+            self._unused.update(str(k) for k in values if k not in used)
 
     def _id(self, values: Any) -> str:
         column = self.wanted.columns.id
@@ -313,7 +315,7 @@ _NUMBER = re.compile(r"^-?\d{1,13}(?:\.\d+)?$")
 def _time(values: Any, column: str | None) -> str | None:
     """ISO 8601 in UTC, so that times sort as texts. A time without a zone counts as UTC.
 
-    A number is seconds since 1970, or milliseconds from 1e11 on.
+    A number is seconds since 1970, or milliseconds from 1e11 on; a text of eight digits is a date.
     """
     if column is None:
         return None
@@ -323,7 +325,7 @@ def _time(values: Any, column: str | None) -> str | None:
     if isinstance(value, bool) or value is None or not text:
         raise RowFault(f"column {column}", f"{shown(value)} is no time", remedy)
     try:
-        if _NUMBER.match(text) and len(text) != 8:
+        if _NUMBER.match(text) and not (isinstance(value, str) and len(text) == 8):
             seconds = float(text) / (1000 if abs(float(text)) >= 1e11 else 1)
             moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
         else:

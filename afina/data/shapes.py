@@ -71,7 +71,12 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
     ("preference", PreferenceExample, ("chosen", "rejected"), ("system", "tools")),
     ("messages", ChatExample, ("messages",), ("system", "tools", "functions")),
     ("sharegpt", ChatExample, ("conversations",), ("system", "tools")),
-    ("alpaca", ChatExample, ("instruction", "completion"), ("context", "system", "history")),
+    (
+        "alpaca",
+        ChatExample,
+        ("instruction", "completion"),
+        ("context", "system", "history", "tools"),
+    ),
     (
         "prompt and completion",
         ChatExample,
@@ -151,8 +156,6 @@ def tell(keys: Sequence[str], columns: Columns, accepts: tuple[type[Example], ..
             if column is not None:
                 found[part] = column
                 taken.append(column)
-        if name == "alpaca" and not {"context", "history"} & found.keys():
-            continue  # then it is a prompt with its completion
         fitting.append(Shape(name, makes, {p: c for p, c in found.items() if c is not None}))
     chosen = next((s for s in fitting if s.makes in accepts), None)
     if chosen is None and unclear is not None:

@@ -303,3 +303,15 @@ def test_ids_come_from_the_content(tmp_path: Path) -> None:
     assert first == second
     assert len(first) == 3
     assert sum(name.endswith("-2") for name in first) == 1
+
+
+def test_optional_columns_may_come_later(tmp_path: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "f"}}]
+    rows = [{"messages": [ASKED, ANSWERED]}, {"messages": [ASKED, ANSWERED], "tools": tools}]
+    found = reading(tmp_path, *rows, accepts=CHAT)
+    assert [e.tools for e in found.examples if isinstance(e, ChatExample)] == [(), tuple(tools)]
+    assert found.notes == ()
+    rows = [{"instruction": "q", "output": "a"}, {"instruction": "q", "input": "i", "output": "a"}]
+    found = reading(tmp_path, *rows, accepts=CHAT)
+    asked = [e.messages[0].content for e in found.examples if isinstance(e, ChatExample)]
+    assert asked == ["q", "q\ni"]
