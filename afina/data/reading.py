@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from afina.data.formats import Wanted, rows_of
 from afina.data.hub import read_hub
 from afina.data.rows import MAX_PROBLEMS, Notes, Problem, Row, raise_problems, shown, usable
 from afina.data.shapes import NEEDS, Ambiguous, Shape, tell
-from afina.data.sources import HubSource, SourceFile, display_names, find
+from afina.data.sources import HubSource, display_names, find
 from afina.errors import DataError, nearest
 from afina.recipe.knobs import Columns
 from afina.types import ChatExample, Example, LabelledExample, PreferenceExample, TextExample
@@ -75,27 +75,13 @@ def read(
     messages. Raises DataError with up to 50 problems of one file; nothing is left out but rows
     without input or answer, which ``dropped`` lists.
     """
-    found = find(source)
     wanted = Wanted(columns or Columns(), accepts, group, time)
     notes = Notes()
-    if isinstance(found, HubSource):
-        label = found.id if found.config is None else f"{found.id}:{found.config}"
-        parts = [(f"{label}@{found.split}", "hub", read_hub(found))]
-    else:
-        called = names or display_names([f.path for f in found])
-        parts = [
-            (
-                _called(f, called),
-                f.suffix[1:],
-                rows_of(f, _called(f, called), encoding, wanted, notes),
-            )
-            for f in found
-        ]
     examples: list[Example] = []
     dropped: list[Drop] = []
     files: list[tuple[str, int]] = []
     forms: dict[str, None] = {}
-    for name, kind, rows in parts:
+    for name, kind, rows in _parts(source, encoding, wanted, notes, names):
         one = _OneFile(name, wanted, notes)
         one.read(rows)
         if examples and one.examples and type(examples[0]) is not type(one.examples[0]):
@@ -116,8 +102,24 @@ def read(
     return Reading(kept, tuple(dropped), tuple(files), "; ".join(forms), notes.lines())
 
 
-def _called(file: SourceFile, names: dict[Path, str]) -> str:
-    return names.get(file.path, file.path.name)
+def _parts(
+    source: str | Sequence[str],
+    encoding: str | None,
+    wanted: Wanted,
+    notes: Notes,
+    names: dict[Path, str] | None,
+) -> list[tuple[str, str, Iterator[Row | Problem]]]:
+    """Name, kind and rows of each file; nothing is opened before its rows are asked for."""
+    found = find(source)
+    if isinstance(found, HubSource):
+        label = found.id if found.config is None else f"{found.id}:{found.config}"
+        return [(f"{label}@{found.split}", "hub", read_hub(found))]
+    called = names or display_names([file.path for file in found])
+    return [
+        (name, file.suffix[1:], rows_of(file, name, encoding, wanted, notes))
+        for file in found
+        for name in (called.get(file.path, file.path.name),)
+    ]
 
 
 class _OneFile:
