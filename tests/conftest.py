@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,9 @@ from tests.tiny import Kind, maker
 
 if TYPE_CHECKING:
     from afina.models.sources import Base
+
+# Bases made for tests stay out of the user's own cache, and are made once for this checkout.
+os.environ.setdefault("AFINA_CACHE", str(Path(__file__).parents[1] / ".cache"))
 
 
 @pytest.fixture(scope="session")

@@ -9,21 +9,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from afina.errors import MachineError, RecipeError
-from afina.methods import Full, Lora
-from afina.models.load import pooling_of
+from afina.errors import MachineError
 from afina.models.sources import Base
 from afina.recipe import Goal, Recipe
 from afina.recipe.load import parse_recipe
-from afina.tasks import Classify, Generate
+from afina.tasks import Classify
+from afina.train.derive import Book, choose_method, derive_task, derive_train
 from afina.train.estimate import Estimate, Parts, count_parts, estimate
 from afina.train.machine import Machine
 from afina.train.rows import Rows
-from afina.types import Derived, Knobs, Method, Task
-
-CPU_PASS_TOKENS = 4096
-"""Tokens of one forward pass on a CPU, from which larger passes are no faster."""
-GPU_PASS_TOKENS = 16384
+from afina.types import Derived, Method, Task
 
 
 @dataclass(frozen=True)
@@ -72,39 +67,6 @@ class Plan:
         )
 
 
-class _Book:
-    """Collects the derived values with their reasons."""
-
-    def __init__(self) -> None:
-        self.lines: list[Derived] = []
-
-    def take(self, key: str, chosen: Any, derived: Any, reason: str, unit: str = "") -> Any:
-        """The user's value if there is one, else the derived one; noted either way."""
-        if chosen is not None:
-            self.lines.append(Derived(key, _plain(chosen), "as the recipe says", True, unit))
-            return chosen
-        self.lines.append(Derived(key, _plain(derived), reason, False, unit))
-        return derived
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: the plan is written down and read back equal."""
-    if isinstance(value, Method | Task):
-        return getattr(value, "name", str(value))
-    if isinstance(value, Knobs):
-        return value.model_dump(mode="json", exclude_none=True)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def choose_method(recipe: Recipe, base: Base) -> tuple[Method, str]:
-    """The method when the recipe names none, and why."""
-    if recipe.method is not None:
-        return recipe.method, "as the recipe says"
-    if base.kind == "encoder" and base.parameters <= 400e6:
-        return Full(), f"an encoder of {base.parameters / 1e6:,.0f} M parameters trains whole"
-    return Lora(), f"a base of {base.parameters / 1e6:,.0f} M parameters: small updates are enough"
-
-
 def make_plan(
     recipe: Recipe,
     task: Task,
@@ -119,41 +81,13 @@ def make_plan(
     Raises RecipeError if knobs contradict each other or the data, MachineError if the run cannot
     fit into memory or on the disk.
     """
-    book = _Book()
+    book = Book()
     method, why = choose_method(recipe, base)
     book.take("method", recipe.method, method, why)
-    task = _derive_task(book, task, rows, base)
-    train, steps, steps_per_epoch = _derive_train(book, recipe, task, method, base, rows, machine)
-    evaluation = recipe.evaluate.model_copy(
-        update={
-            "baselines": book.take(
-                "evaluate.baselines",
-                recipe.evaluate.baselines,
-                task.baselines(),
-                f"what a {task.name} task is measured against",
-            ),
-            "scorers": book.take(
-                "evaluate.scorers",
-                recipe.evaluate.scorers,
-                task.scorers(),
-                f"the scores of a {task.name} task",
-            ),
-        }
-    )
-    goal = book.take(
-        "goal",
-        recipe.goal,
-        Goal(metric=task.scorers()[0]),
-        "the first score of the task, to be better than every baseline",
-    )
+    task = derive_task(book, task, rows, base)
+    train, steps, steps_per_epoch = derive_train(book, recipe, task, method, base, rows, machine)
     resolved = recipe.model_copy(
-        update={
-            "task": task,
-            "method": method,
-            "train": train,
-            "evaluate": evaluation,
-            "goal": goal,
-        }
+        update={"task": task, "method": method, "train": train, **_derive_proof(book, recipe, task)}
     )
     parts = measure_parts(base, task, method)
     resolved = _fit_memory(book, resolved, base, rows, parts, machine, steps)
@@ -171,155 +105,46 @@ def make_plan(
         steps_per_epoch=steps_per_epoch,
         machine=machine,
         estimate=cost,
-        rows={
-            "train": len(rows.kept),
-            "validation": len(validation.kept),
-            "test": test_rows,
-            "tokens": rows.tokens,
-            "loss_tokens": rows.loss_tokens,
-            "longest": rows.longest,
-            "truncated": rows.truncated,
-            "dropped_too_long": len(rows.dropped),
-        },
-        base={
-            "name": base.name,
-            "sha256": base.sha256,
-            "parameters": base.parameters,
-            "licence": base.licence,
-            "architecture": base.architecture,
-            "context_length": base.context_length,
-        },
+        rows=_row_facts(rows, validation, test_rows),
+        base=_base_facts(base),
         parts=parts,
         notes=notes,
     )
 
 
-def _derive_task(book: _Book, task: Task, rows: Rows, base: Base) -> Task:
-    if isinstance(task, Classify):
-        book.lines.append(
-            Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
-        )
-        pooling = pooling_of(base, task)
-        reason = "what the base was made with" if base.pooling else f"usual for a {base.kind}"
-        chosen = None if task.pooling == "auto" else task.pooling
-        book.take("task.pooling", chosen, pooling, reason)
-        return task.model_copy(update={"pooling": pooling})
-    if isinstance(task, Generate):
-        longest = max((sum(t >= 0 for t in r.targets) for r in rows.kept), default=1)
-        limit = book.take(
-            "task.max_new_tokens",
-            task.max_new_tokens,
-            min(max(16, 2 * longest), base.context_length),
-            f"twice the longest answer of the training rows ({longest} tokens)",
-            "tokens",
-        )
-        return task.model_copy(update={"max_new_tokens": limit})
-    return task
+def _derive_proof(book: Book, recipe: Recipe, task: Task) -> dict[str, Any]:
+    """What the tuned model is measured against, and by what it is judged."""
+    wished = recipe.evaluate
+    reason = f"what a {task.name} task is measured against"
+    baselines = book.take("evaluate.baselines", wished.baselines, task.baselines(), reason)
+    reason = f"the scores of a {task.name} task"
+    scorers = book.take("evaluate.scorers", wished.scorers, task.scorers(), reason)
+    reason = "the first score of the task, to be better than every baseline"
+    goal = book.take("goal", recipe.goal, Goal(metric=task.scorers()[0]), reason)
+    evaluation = wished.model_copy(update={"baselines": baselines, "scorers": scorers})
+    return {"evaluate": evaluation, "goal": goal}
 
 
-def _derive_train(
-    book: _Book,
-    recipe: Recipe,
-    task: Task,
-    method: Method,
-    base: Base,
-    rows: Rows,
-    machine: Machine,
-) -> tuple[Any, int, int]:
-    train = recipe.train
-    count = len(rows.kept)
-    if not count:
-        raise RecipeError("no row is left to learn from", where="data.train", do="add examples")
-    _check_length(recipe, base)
-    length = book.take(
-        "train.max_length", train.max_length, rows.longest, "the longest training row", "tokens"
-    )
-    size = 8 if count < 400 else 16 if count < 4000 else 32
-    batch = book.take(
-        "train.batch_size",
-        train.batch_size,
-        min(size, count),
-        f"{count:,} training rows",
-        "rows",
-    )
-    batch = min(batch, count)
-    per_epoch = -(-count // batch)
-    usual = 3 if task.head == "tokens" else 5
-    epochs = book.take("train.epochs", train.epochs, usual, f"usual for a {task.name} task")
-    steps = epochs * per_epoch
-    if train.max_steps is not None:
-        steps = train.max_steps if train.epochs is None else min(steps, train.max_steps)
-    rate, why = method.learning_rate(base.parameters, task.head)
-    rate = book.take("train.learning_rate", train.learning_rate, rate, why)
-    update: dict[str, Any] = {
-        "max_length": length,
-        "batch_size": batch,
-        "epochs": max(epochs, -(-steps // per_epoch)),
-        "max_steps": steps,
-        "learning_rate": rate,
+def _row_facts(rows: Rows, validation: Rows, test_rows: int) -> dict[str, int]:
+    return {
+        "train": len(rows.kept),
+        "validation": len(validation.kept),
+        "test": test_rows,
+        "tokens": rows.tokens,
+        "loss_tokens": rows.loss_tokens,
+        "longest": rows.longest,
+        "truncated": rows.truncated,
+        "dropped_too_long": len(rows.dropped),
     }
-    if task.head == "labels":
-        update["head_learning_rate"] = book.take(
-            "train.head_learning_rate",
-            train.head_learning_rate,
-            max(1e-3, rate),
-            "a new head learns faster than the body",
-        )
-    else:
-        update["head_learning_rate"] = rate
-    update |= _derive_arithmetic(book, recipe, machine)
-    passes = GPU_PASS_TOKENS if machine.device == "cuda" else CPU_PASS_TOKENS
-    update["micro_batch_size"] = min(
-        batch,
-        book.take(
-            "train.micro_batch_size",
-            train.micro_batch_size,
-            max(1, min(batch, passes // max(1, rows.longest))),
-            f"up to {passes:,} tokens in one pass",
-            "rows",
-        ),
-    )
-    each = max(1, per_epoch // train.evaluations_per_epoch)
-    update["save_every_steps"] = book.take(
-        "train.save_every_steps", train.save_every_steps, each, "at each evaluation", "steps"
-    )
-    return train.model_copy(update=update), steps, per_epoch
 
 
-def _derive_arithmetic(book: _Book, recipe: Recipe, machine: Machine) -> dict[str, Any]:
-    train = recipe.train
-    gain = machine.bfloat16_gflops / machine.float32_gflops
-    faster = gain >= 1.2
-    precision = book.take(
-        "train.precision",
-        None if train.precision == "auto" else train.precision,
-        "bfloat16" if faster else "float32",
-        f"bfloat16 multiplies {gain:.1f} times as fast as float32 here",
-    )
-    device = book.take(
-        "train.device",
-        None if train.device == "auto" else train.device,
-        machine.device,
-        machine.device_name,
-    )
-    threads = book.take(
-        "train.threads", train.threads, machine.cores, "the cores of this machine", "threads"
-    )
-    return {"precision": precision, "device": device, "threads": threads}
-
-
-def _check_length(recipe: Recipe, base: Base) -> None:
-    wished = recipe.train.max_length
-    if wished is not None and wished > base.context_length:
-        raise RecipeError(
-            f"{wished} tokens are more than {base.name} can take",
-            where="train.max_length",
-            do=f"at most {base.context_length}",
-        )
+def _base_facts(base: Base) -> dict[str, Any]:
+    names = ("name", "sha256", "parameters", "licence", "architecture", "context_length")
+    return {name: getattr(base, name) for name in names}
 
 
 def _fit_memory(
-    book: _Book,
+    book: Book,
     recipe: Recipe,
     base: Base,
     rows: Rows,

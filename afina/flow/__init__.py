@@ -1,0 +1,28 @@
+"""The order of the main job: check, plan, train, evaluate, report.
+
+The command line, the Python door and the server all call these functions; nothing here knows how
+any step works inside, nor who is watching.
+"""
+
+from afina.flow.main_job import gate_says_no, run_recipe
+from afina.flow.measuring import evaluate, write_html
+from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss
+from afina.flow.record import recipe_of, reopen_dataset
+from afina.flow.training import outcome_of, resume, train
+
+__all__ = [
+    "LossRow",
+    "Prepared",
+    "check",
+    "evaluate",
+    "gate_says_no",
+    "outcome_of",
+    "prepare",
+    "recipe_of",
+    "reopen_dataset",
+    "resume",
+    "run_recipe",
+    "show_loss",
+    "train",
+    "write_html",
+]

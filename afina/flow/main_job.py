@@ -1,0 +1,39 @@
+"""The main job, from a recipe to a report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from afina.flow.measuring import evaluate
+from afina.flow.preparing import Say, silent
+from afina.flow.training import train
+from afina.recipe import Recipe
+
+if TYPE_CHECKING:
+    from afina.store import Run
+    from afina.train.loop import Watcher
+
+
+def run_recipe(
+    recipe: Recipe,
+    home: Path,
+    *,
+    watch: Watcher | None = None,
+    say: Say = silent,
+    language: str = "en",
+) -> tuple[Run, dict[str, Any]]:
+    """The main job: check, plan, train, evaluate, report. Returns the run and the contract's object."""
+    started = time.perf_counter()
+    run, outcome = train(recipe, home, watch=watch, say=say)
+    report = evaluate(run, say=say, language=language)
+    outcome["report"] = report.as_dict()
+    outcome["seconds"] = round(time.perf_counter() - started, 3)
+    return run, outcome
+
+
+def gate_says_no(outcome: dict[str, Any], goal_was_stated: bool) -> bool:
+    """Whether the verdict forbids: shown not to be good enough, or a stated goal not proven."""
+    verdict = outcome["report"]["verdict"]
+    return verdict == "hold" or (goal_was_stated and verdict != "ship")

@@ -1,0 +1,136 @@
+"""Evaluate: the tuned model and its baselines on the sealed test, and the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from afina.errors import RunError
+from afina.flow.preparing import Say, silent
+from afina.flow.record import command_of, recipe_of, record, reopen_dataset
+from afina.recipe import Recipe
+
+if TYPE_CHECKING:
+    from afina.data import Dataset
+    from afina.evaluate import Report
+    from afina.store import Run
+
+
+def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
+    """Measure a run's model and its baselines on the sealed test; write the report."""
+    from afina.evaluate import evaluate as measure
+
+    if run.status != "succeeded":
+        raise RunError(
+            f"this run is {run.status}: there is no model to measure",
+            where=run.id,
+            do=f"afina train --resume {run.id}" if run.status == "interrupted" else "train again",
+        )
+    recipe = recipe_of(run)
+    dataset = reopen_dataset(run)
+    test = dataset.test.open(by=f"evaluation of {run.id}")
+    run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
+    report = measure(
+        candidates(run, recipe, dataset, say),
+        test,
+        task=recipe.task,
+        tuned="tuned",
+        goal=recipe.goal,
+        settings=recipe.evaluate,
+        seed=recipe.train.seed,
+        test_sha256=dataset.test.sha256,
+        say=say,
+    )
+    run.write("report.json", report.as_dict())
+    write_html(run, report, dataset, language)
+    record(run, recipe, {"status": "succeeded", **_headline(report)})
+    run.seal({"command": command_of(run), "data": dataset.fingerprint})
+    return report
+
+
+def candidates(run: Run, recipe: Recipe, dataset: Dataset, say: Say = silent) -> list[Candidate]:
+    """The tuned model and the baselines, each opened when its turn comes and let go after it."""
+    from afina.baselines import build
+    from afina.models.predictor import TunedModel
+    from afina.models.sources import resolve
+
+    base = resolve(recipe.base, say=say)
+
+    def opener(name: str) -> Callable[[], Any]:
+        return lambda: build(
+            name,
+            task=recipe.task,
+            train=dataset.train,
+            base=base,
+            settings=recipe.evaluate,
+            seed=recipe.train.seed,
+        )
+
+    tuned = Candidate("tuned", lambda: TunedModel.open(run.model_folder), say)
+    names = recipe.evaluate.baselines or recipe.task.baselines()
+    return [tuned, *(Candidate(name, opener(name), say) for name in names)]
+
+
+class Candidate:
+    """A predictor that is opened at its first question; ``close`` gives its memory back."""
+
+    def __init__(self, name: str, opener: Callable[[], Any], say: Say) -> None:
+        self.name = name
+        self._opener = opener
+        self._say = say
+        self._opened: Any = None
+
+    @property
+    def predictor(self) -> Any:
+        """The real one. Raises what its builder raises."""
+        if self._opened is None:
+            self._say(f"measuring {self.name}")
+            self._opened = self._opener()
+        return self._opened
+
+    def predict(self, inputs: Sequence[Any]) -> list[Any]:
+        answers: list[Any] = self.predictor.predict(inputs)
+        return answers
+
+    def close(self) -> None:
+        import gc
+
+        self._opened = None
+        gc.collect()
+
+
+def write_html(run: Run, report: Report, dataset: Dataset, language: str) -> None:
+    """Draw report.html from what the run holds."""
+    from afina.evaluate import html
+    from afina.store import versions
+
+    plan = run.read("plan.json")
+    facts = {
+        "run": run.id,
+        "recipe": plan["recipe"],
+        "plan": plan["derived"],
+        "estimates": plan["estimate"],
+        "train": run.read("train.json"),
+        "metrics": list(run.metrics()),
+        "events": [e for e in run.events() if e.get("event") == "overfitting"],
+        "data": {
+            **dataset.check.as_dict(),
+            "train": len(dataset.train),
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+            "split": dataset.split_description,
+            "fingerprint": dataset.fingerprint,
+        },
+        "base": plan["base"],
+        "machine": plan["machine"],
+        "command": command_of(run),
+        "versions": versions(),
+    }
+    run.write("report.html", html(report.as_dict(), facts, language=language))
+
+
+def _headline(report: Report) -> dict[str, Any]:
+    value = report.as_dict()
+    tuned = next(c for c in value["candidates"] if c["name"] == "tuned")
+    score = tuned["scores"].get(value["metric"], {})
+    return {"metric": value["metric"], "value": score.get("value"), "verdict": value["verdict"]}

@@ -1,0 +1,119 @@
+"""Check and plan: everything that can be known, and refused, before a run is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from afina.errors import DataError, RecipeError, nearest
+from afina.recipe import Recipe
+
+if TYPE_CHECKING:
+    from afina.data import Dataset
+    from afina.models.render import ChatRenderer
+    from afina.models.sources import Base
+    from afina.train.plan import Plan
+    from afina.train.rows import Rows
+
+Say = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that training needs, derived and checked, with nothing written yet."""
+
+    plan: Plan
+    dataset: Dataset
+    base: Base
+    renderer: ChatRenderer
+    rows: Rows
+    validation: Rows
+
+
+@dataclass(frozen=True)
+class LossRow:
+    """One row as it is trained: pieces of text and whether the loss counts them."""
+
+    where: str
+    pieces: tuple[tuple[str, bool], ...]
+    tokens: int
+    loss_tokens: int
+
+
+def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
+    """Read, check and split the data, with lengths in tokens of the recipe's base."""
+    from afina.data import prepare
+    from afina.models.load import load_renderer
+    from afina.models.sources import resolve
+
+    renderer = load_renderer(resolve(recipe.base, say=say))
+    task = recipe.task
+    return prepare(recipe.data, task, count_tokens=lambda e: task.length(e, renderer))
+
+
+def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[LossRow]:
+    """The first training rows with the tokens in the loss marked.
+
+    Raises DataError for rows whose answer would be cut off or whose loss is empty.
+    """
+    ready = prepare(recipe, Path.cwd(), say=say)
+    if ready.plan.recipe.task.head != "tokens":
+        raise DataError(
+            "a classifier has no tokens in the loss: it learns the label of each text",
+            where="task",
+            do="--show-loss is for task: generate",
+        )
+    where = {e.id: e.where for e in ready.dataset.train}
+    return [
+        LossRow(
+            where[row.row],
+            ready.renderer.pieces(row),
+            len(row.ids),
+            sum(t >= 0 for t in row.targets),
+        )
+        for row in ready.rows.kept[:count]
+    ]
+
+
+def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
+    """Data, base and plan of a recipe; raises if the run could not be made."""
+    from afina.data import prepare as prepare_data
+    from afina.models.load import check_kind, load_renderer
+    from afina.models.sources import resolve
+    from afina.train.machine import probe
+    from afina.train.plan import make_plan
+    from afina.train.rows import encode
+
+    dataset = prepare_data(recipe.data, recipe.task)
+    _check_evaluation(recipe, dataset)
+    base = resolve(recipe.base, say=say)
+    check_kind(base, dataset.task)
+    renderer = load_renderer(base)
+    limit = recipe.train.max_length or base.context_length
+    rules: dict[str, Any] = {"max_length": limit, "on_too_long": recipe.train.on_too_long}
+    rows = encode(dataset.train, dataset.task, renderer, **rules)
+    validation = encode(dataset.validation, dataset.task, renderer, **rules)
+    machine = probe(recipe.train.device, home, recipe.train.threads)
+    plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
+    return Prepared(plan, dataset, base, renderer, rows, validation)
+
+
+def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse scorers, baselines and a goal that do not exist, before hours of training."""
+    from afina.baselines import BASELINES
+    from afina.evaluate.scorers import choose
+
+    choose(dataset.task, recipe.evaluate.scorers, recipe.goal)
+    for name in recipe.evaluate.baselines or ():
+        if name not in BASELINES:
+            raise RecipeError(
+                f"no baseline is called {name}",
+                where="evaluate.baselines",
+                do=nearest(name, BASELINES),
+            )

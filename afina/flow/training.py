@@ -1,0 +1,119 @@
+"""Train: a recipe in a new run, or an interrupted run by its own plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from afina.errors import AfinaError, Interrupted, RunError
+from afina.flow.preparing import Prepared, Say, prepare, silent
+from afina.flow.record import command_of, folder_bytes, record, reopen_dataset
+from afina.recipe import Recipe, dump_recipe
+
+if TYPE_CHECKING:
+    from afina.data import Dataset
+    from afina.store import Run
+    from afina.train.loop import Watcher
+
+
+def train(
+    recipe: Recipe, home: Path, *, watch: Watcher | None = None, say: Say = silent
+) -> tuple[Run, dict[str, Any]]:
+    """Train a recipe in a new run. Returns the run and the contract's object without ``report``."""
+    from afina.store import Run
+
+    ready = prepare(recipe, home, say=say)
+    run = Run.create(home, recipe.name)
+    run.write("recipe.yaml", dump_recipe(ready.plan.recipe))
+    run.write("plan.json", ready.plan.as_dict())
+    ready.dataset.write(run.folder / "data")
+    return run, _train_in(run, ready, watch)
+
+
+def resume(
+    home: Path, ref: str, *, watch: Watcher | None = None, say: Say = silent
+) -> tuple[Run, dict[str, Any]]:
+    """Go on with an interrupted run, by its own plan and on the same data.
+
+    Raises RunError if it has succeeded already, or if data or base are no longer the same.
+    """
+    from afina.store import Run
+
+    run = Run.open(home, ref)
+    if run.status == "succeeded":
+        raise RunError("this run is finished", where=run.id, do="start a new one: afina run RECIPE")
+    ready = _reopen(run, say)
+    return run, _train_in(run, ready, watch)
+
+
+def _reopen(run: Run, say: Say) -> Prepared:
+    from afina.models.load import load_renderer
+    from afina.models.sources import resolve
+    from afina.train.plan import Plan
+    from afina.train.rows import encode
+
+    plan = Plan.from_dict(run.read("plan.json"))
+    dataset = reopen_dataset(run)
+    base = resolve(plan.recipe.base, say=say)
+    if base.sha256 != plan.base["sha256"]:
+        raise RunError(
+            f"the base {base.name} has changed since this run began",
+            where=run.id,
+            do="fetch the same base again, or start a new run",
+        )
+    renderer = load_renderer(base)
+    limit = plan.recipe.train.max_length
+    rules: dict[str, Any] = {"max_length": limit, "on_too_long": plan.recipe.train.on_too_long}
+    rows = encode(dataset.train, dataset.task, renderer, **rules)
+    validation = encode(dataset.validation, dataset.task, renderer, **rules)
+    return Prepared(plan, dataset, base, renderer, rows, validation)
+
+
+def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:
+    from afina.train.loop import run as train_run
+
+    with run.lock():
+        run.set_status("running")
+        try:
+            figures = train_run(
+                ready.plan,
+                ready.base,
+                ready.rows,
+                ready.validation,
+                run,
+                renderer=ready.renderer,
+                watch=watch,
+            )
+        except Interrupted:
+            run.set_status("interrupted")
+            raise
+        except AfinaError as error:
+            run.set_status("failed", error=error.as_json()["error"])
+            record(run, ready.plan.recipe, {"status": "failed"})
+            raise
+        figures["disk_bytes"] = folder_bytes(run.folder)
+        run.write("train.json", figures)
+        run.set_status("succeeded")
+    record(run, ready.plan.recipe, {"status": "succeeded"})
+    outcome = outcome_of(run, ready.dataset)
+    run.seal({"command": command_of(run), "data": ready.dataset.fingerprint})
+    return outcome
+
+
+def outcome_of(run: Run, dataset: Dataset) -> dict[str, Any]:
+    """The contract's JSON object of a run, without ``report``."""
+    counts = dataset.check.as_dict()
+    return {
+        "run": run.id,
+        "folder": str(run.folder),
+        "status": run.status,
+        "data": {
+            "rows": counts["rows"],
+            "kept": counts["kept"],
+            "train": len(dataset.train),
+            "validation": len(dataset.validation),
+            "test": len(dataset.test),
+            "dropped": counts["dropped"],
+        },
+        "train": run.read("train.json"),
+    }

@@ -1,0 +1,175 @@
+"""The values that a recipe leaves open, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from afina.errors import RecipeError
+from afina.methods import Full, Lora
+from afina.models.load import pooling_of
+from afina.models.sources import Base
+from afina.recipe import Recipe, Train
+from afina.tasks import Classify, Generate
+from afina.train.machine import Machine
+from afina.train.rows import Rows
+from afina.types import Derived, Knobs, Method, Task
+
+CPU_PASS_TOKENS = 4096
+"""Tokens of one forward pass on a CPU, from which larger passes are no faster."""
+GPU_PASS_TOKENS = 16384
+
+
+class Book:
+    """Collects the derived values with their reasons."""
+
+    def __init__(self) -> None:
+        self.lines: list[Derived] = []
+
+    def take(self, key: str, chosen: Any, derived: Any, reason: str, unit: str = "") -> Any:
+        """The user's value if there is one, else the derived one; noted either way."""
+        if chosen is not None:
+            self.lines.append(Derived(key, _plain(chosen), "as the recipe says", True, unit))
+            return chosen
+        self.lines.append(Derived(key, _plain(derived), reason, False, unit))
+        return derived
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: the plan is written down and read back equal."""
+    if isinstance(value, Method | Task):
+        return getattr(value, "name", str(value))
+    if isinstance(value, Knobs):
+        return value.model_dump(mode="json", exclude_none=True)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def choose_method(recipe: Recipe, base: Base) -> tuple[Method, str]:
+    """The method when the recipe names none, and why."""
+    if recipe.method is not None:
+        return recipe.method, "as the recipe says"
+    if base.kind == "encoder" and base.parameters <= 400e6:
+        return Full(), f"an encoder of {base.parameters / 1e6:,.0f} M parameters trains whole"
+    return Lora(), f"a base of {base.parameters / 1e6:,.0f} M parameters: small updates are enough"
+
+
+def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
+    if isinstance(task, Classify):
+        book.lines.append(
+            Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
+        )
+        pooling = pooling_of(base, task)
+        reason = "what the base was made with" if base.pooling else f"usual for a {base.kind}"
+        chosen = None if task.pooling == "auto" else task.pooling
+        book.take("task.pooling", chosen, pooling, reason)
+        return task.model_copy(update={"pooling": pooling})
+    if isinstance(task, Generate):
+        longest = max((sum(t >= 0 for t in r.targets) for r in rows.kept), default=1)
+        limit = book.take(
+            "task.max_new_tokens",
+            task.max_new_tokens,
+            min(max(16, 2 * longest), base.context_length),
+            f"twice the longest answer of the training rows ({longest} tokens)",
+            "tokens",
+        )
+        return task.model_copy(update={"max_new_tokens": limit})
+    return task
+
+
+def derive_train(
+    book: Book,
+    recipe: Recipe,
+    task: Task,
+    method: Method,
+    base: Base,
+    rows: Rows,
+    machine: Machine,
+) -> tuple[Train, int, int]:
+    """The resolved ``train`` knobs, the optimiser steps, and the steps of an epoch."""
+    train = recipe.train
+    count = len(rows.kept)
+    if not count:
+        raise RecipeError("no row is left to learn from", where="data.train", do="add examples")
+    _check_length(recipe, base)
+    length = book.take(
+        "train.max_length", train.max_length, rows.longest, "the longest training row", "tokens"
+    )
+    size = 8 if count < 400 else 16 if count < 4000 else 32
+    reason = f"{count:,} training rows"
+    batch = min(
+        count, book.take("train.batch_size", train.batch_size, min(size, count), reason, "rows")
+    )
+    per_epoch = -(-count // batch)
+    usual = 3 if task.head == "tokens" else 5
+    epochs = book.take("train.epochs", train.epochs, usual, f"usual for a {task.name} task")
+    steps = epochs * per_epoch
+    if train.max_steps is not None:
+        steps = train.max_steps if train.epochs is None else min(steps, train.max_steps)
+    each = max(1, per_epoch // train.evaluations_per_epoch)
+    update: dict[str, Any] = {
+        "max_length": length,
+        "batch_size": batch,
+        "epochs": max(epochs, -(-steps // per_epoch)),
+        "max_steps": steps,
+        **_derive_rates(book, train, task, method, base),
+        **_derive_arithmetic(book, recipe, machine),
+        "micro_batch_size": _derive_pass(book, train, batch, rows, machine),
+        "save_every_steps": book.take(
+            "train.save_every_steps", train.save_every_steps, each, "at each evaluation", "steps"
+        ),
+    }
+    return train.model_copy(update=update), steps, per_epoch
+
+
+def _derive_rates(
+    book: Book, train: Train, task: Task, method: Method, base: Base
+) -> dict[str, float]:
+    rate, why = method.learning_rate(base.parameters, task.head)
+    rate = book.take("train.learning_rate", train.learning_rate, rate, why)
+    head_rate = rate
+    if task.head == "labels":
+        reason = "a new head learns faster than the body"
+        wished = train.head_learning_rate
+        head_rate = book.take("train.head_learning_rate", wished, max(1e-3, rate), reason)
+    return {"learning_rate": rate, "head_learning_rate": head_rate}
+
+
+def _derive_pass(book: Book, train: Train, batch: int, rows: Rows, machine: Machine) -> int:
+    """Rows of one forward pass."""
+    tokens = GPU_PASS_TOKENS if machine.device == "cuda" else CPU_PASS_TOKENS
+    fitting = max(1, min(batch, tokens // max(1, rows.longest)))
+    reason = f"up to {tokens:,} tokens in one pass"
+    wished = train.micro_batch_size
+    size: int = book.take("train.micro_batch_size", wished, fitting, reason, "rows")
+    return min(batch, size)
+
+
+def _derive_arithmetic(book: Book, recipe: Recipe, machine: Machine) -> dict[str, Any]:
+    train = recipe.train
+    gain = machine.bfloat16_gflops / machine.float32_gflops
+    faster = gain >= 1.2
+    precision = book.take(
+        "train.precision",
+        None if train.precision == "auto" else train.precision,
+        "bfloat16" if faster else "float32",
+        f"bfloat16 multiplies {gain:.1f} times as fast as float32 here",
+    )
+    device = book.take(
+        "train.device",
+        None if train.device == "auto" else train.device,
+        machine.device,
+        machine.device_name,
+    )
+    threads = book.take(
+        "train.threads", train.threads, machine.cores, "the cores of this machine", "threads"
+    )
+    return {"precision": precision, "device": device, "threads": threads}
+
+
+def _check_length(recipe: Recipe, base: Base) -> None:
+    wished = recipe.train.max_length
+    if wished is not None and wished > base.context_length:
+        raise RecipeError(
+            f"{wished} tokens are more than {base.name} can take",
+            where="train.max_length",
+            do=f"at most {base.context_length}",
+        )
