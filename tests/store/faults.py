@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from afina.store import Checkpoint
+
 CALLS = ("open", "write", "fsync", "close", "rename", "replace", "mkdir", "ftruncate", "fchmod")
 """Everything in ``os`` through which the store changes a disk."""
 
@@ -33,6 +35,18 @@ def filler(step: int, version: int = 0) -> Callable[[Path], None]:
                 os.close(number)
 
     return write
+
+
+def holds(checkpoint: Checkpoint | None, step: int, *versions: int) -> bool:
+    """Whether it is the checkpoint of a step with the content of one of the versions."""
+    if checkpoint is None or checkpoint.step != step:
+        return False
+    found = [(checkpoint.folder / n).read_bytes() for n in ("weights", "inner/optimizer")]
+    return any(found == [content(step, v)] * 2 for v in versions or (0,))
+
+
+def names(folder: Path) -> set[str]:
+    return set(os.listdir(folder))
 
 
 @dataclass
