@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -61,7 +62,7 @@ def test_stop_texts_cut_the_same_however_the_text_comes(
     stop = StopText(stops)
     shown = ""
     edges = sorted({0, len(text), *(c for c in cuts if c <= len(text))})
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         shown += stop.push(text[start:end])
         if stop.hit:
             break
