@@ -130,7 +130,8 @@ async function chat(signal) {
   const text = $("chat-text").value.trim();
   if (!text) return;
   const [path, body] = request({ stream: true, stream_options: { include_usage: true } });
-  state.turns.push({ role: "user", content: text });
+  const turns = state.turns;
+  turns.push({ role: "user", content: text });
   $("chat-text").value = "";
   addTurn("user", text);
   const [turn, bubble] = addTurn("assistant", "");
@@ -147,9 +148,9 @@ async function chat(signal) {
     }
     if (!answer) bubble.textContent = word("noAnswer");
   } catch (error) {
-    if (error.name !== "AbortError" && !answer) {
+    if (!answer) {
       // Nothing was answered: the message goes back to where it can be mended.
-      state.turns.pop();
+      turns.pop();
       turn.previousElementSibling?.remove();
       turn.remove();
       $("chat-text").value = text;
@@ -160,7 +161,7 @@ async function chat(signal) {
   } finally {
     turn.classList.remove("writing");
   }
-  state.turns.push({ role: "assistant", content: answer });
+  turns.push({ role: "assistant", content: answer });
   turn.append(element("div", "figures", figures(tokens, began, finish)));
   showSnippet();
 }
