@@ -67,7 +67,11 @@ def create_app(
     app.state.house = house
     _add_models(app, house)
     _add_answers(app, house)
+    _add_page(app, page)
+    return app
 
+
+def _add_page(app: FastAPI, page: Page) -> None:
     @app.get("/")
     async def _page() -> Response:
         return page.response()
@@ -75,8 +79,6 @@ def create_app(
     @app.get("/health")
     async def _health() -> dict[str, str]:
         return {"status": "ok"}
-
-    return app
 
 
 def _add_answers(app: FastAPI, house: House) -> None:
