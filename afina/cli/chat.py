@@ -39,15 +39,15 @@ def verb(
     """/reset begins anew, /system TEXT sets the system message, /quit leaves. A run of
     task: classify answers each line with its labels and their probabilities.
     """
-    from afina.models.predictor import TunedModel
-    from afina.store import Run
-
     if to.json:
         raise RequestError(
             "a conversation is not one JSON object",
             where="afina chat --json",
             do="afina predict RUN FILE answers in JSON",
         )
+    from afina.models.predictor import TunedModel
+    from afina.store import Run
+
     opened = Run.open(to.home, run)
     model = TunedModel.open(opened.model_folder)
     if "chat" in model.kinds:

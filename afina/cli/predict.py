@@ -50,7 +50,7 @@ def verb(
 
     opened = Run.open(to.home, run)
     columns = flow.recipe_of(opened).data.columns
-    asked = asked_in_lines(sys.stdin) if file == "-" else read_asked(file, columns)
+    asked = asked_in_lines(sys.stdin, columns) if file == "-" else read_asked(file, columns)
     questions = list(asked)  # all of them are checked before the first is answered
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")

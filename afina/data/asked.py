@@ -164,7 +164,9 @@ def read_asked(
             yield file_and_row(row.where)[1] or number, as_input(asked, row.where, columns)
 
 
-def asked_in_lines(text: Iterable[str], name: str = "-") -> Iterator[tuple[int, Input]]:
+def asked_in_lines(
+    text: Iterable[str], columns: Columns | None = None, name: str = "-"
+) -> Iterator[tuple[int, Input]]:
     """Row number and Input of each line of a pipe: a JSON object or list, else the text itself."""
     for number, line in enumerate(text, 1):
         stripped = line.strip()
@@ -182,7 +184,7 @@ def asked_in_lines(text: Iterable[str], name: str = "-") -> Iterator[tuple[int, 
                     or "mend the line; a text that begins with a bracket is written "
                     'as {"text": "…"}',
                 ) from None
-        yield number, as_input(value, place(name, number))
+        yield number, as_input(value, place(name, number), columns)
 
 
 def _text_lines(path: Path, name: str, encoding: str | None) -> Iterator[Row]:
