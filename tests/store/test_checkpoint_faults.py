@@ -19,13 +19,6 @@ from afina.errors import MachineError
 from afina.store import Checkpoints
 from tests.store.faults import PowerCuts, failing_at, filler, holds, names
 
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk whose fsync takes no time: what these tests look at is in memory all the same."""
-    monkeypatch.setattr(os, "fsync", lambda number: None)
-
-
 # ---------------------------------------------------------------------------- failing calls
 
 
