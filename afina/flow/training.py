@@ -27,6 +27,7 @@ def train(
     run.write("recipe.yaml", dump_recipe(ready.plan.recipe))
     run.write("plan.json", ready.plan.as_dict())
     ready.dataset.write(run.folder / "data")
+    record(run, ready.plan.recipe, {"status": "created"})
     return run, _train_in(run, ready, watch)
 
 

@@ -54,7 +54,8 @@ def publish(
     figures["reload_difference"] = float((expected - found).abs().max())
     same = torch.equal(expected, found) if device == "cpu" else figures["reload_difference"] < 1e-2
     if not same:
-        refused = run.folder / "model-refused"
+        number = sum(1 for _ in run.folder.glob("model-refused-*")) + 1
+        refused = run.folder / f"model-refused-{number}"
         run.model_folder.rename(refused)
         raise TrainingError(
             f"the saved model answers differently from the trained one "

@@ -226,6 +226,7 @@ class Training:
         """
         at = self.progress
         loss, right = validate(self.model, self.plan, self.validation, self.one_of)
+        self._refuse_not_finite(loss, "validation loss", at.step - 1, ("of validation",))
         at.validation.append(loss)
         at.training.append(at.stretch_sum / max(at.stretch_weight, 1e-9))
         at.stretch_sum = at.stretch_weight = 0.0
@@ -307,7 +308,7 @@ class Training:
             return
         self.run.event("not_finite", step=step + 1, what=what, rows=list(rows))
         raise TrainingError(
-            f"the {what} is not a finite number at step {step + 1}; the weights were not moved",
+            f"the {what} is not a finite number at step {step + 1}",
             where=f"{self.run.id}: rows {', '.join(rows[:8])}",
             do="lower train.learning_rate, set train.precision to float32, or look at those rows",
         )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from afina.errors import RunError
+from afina.errors import MachineError, RunError
 from afina.store import Checkpoint, Run
 from afina.train.weights import Weights
 
@@ -42,12 +42,20 @@ class Progress:
 
 def commit(run: Run, weights: Weights, progress: Progress, *, best: bool = False) -> None:
     """Write a checkpoint of this step; the best one stays until a better one is whole."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     def write(folder: Path) -> None:
         tensors = {n: t.cpu().contiguous() for n, t in weights.tensors().items()}
-        save_file(tensors, folder / WEIGHTS_FILE)
-        save_file(weights.optimizer_tensors(), folder / OPTIMIZER_FILE)
+        try:
+            save_file(tensors, folder / WEIGHTS_FILE)
+            save_file(weights.optimizer_tensors(), folder / OPTIMIZER_FILE)
+        except SafetensorError as error:  # it hides the OSError of a full disk
+            raise MachineError(
+                f"the checkpoint of step {progress.step} could not be written: {error}",
+                where=str(folder.parent),
+                do=f"free some disk space, then: afina train --resume {run.id}",
+            ) from None
 
     run.checkpoints.commit(progress.step, write, asdict(progress), pinned=best)
 

@@ -17,7 +17,8 @@ from patterns import Row
 
 TEST, VALIDATION = 0.15, 0.08
 """Shares of the rows of each intent."""
-SEEDS = 5
+SEEDS = 3
+PAIRS = 8
 
 
 def audit(rows: Sequence[Row], seed: int) -> list[str]:
@@ -41,13 +42,16 @@ def audit(rows: Sequence[Row], seed: int) -> list[str]:
             f"{name:<26}{train:>6.0f}{test:>6.0f}{median:>12.2f}{high:>7.2f}{top:>6.2f}"
             f"{shared:>13.2f}{pattern:>13.1%}{answer:>13.1%}{copied:>12.1%}"
         )
+    train, test = divide(rows, ways["by pattern (the recipe)"], seed)
+    near = sorted(((*nearest(row, train), row.prompt) for row in test), key=lambda x: -x[1])
+    pairs = [f"  {ratio:.2f}  {asked}  |  {other.prompt}" for other, ratio, asked in near[:PAIRS]]
     lines += [
         "",
         "edit similarity: 2·matching characters / characters of both (difflib); words shared: "
         "Jaccard; same pattern, same answer: test rows for which training holds such a row; "
         "copying it: exact match of answering as the nearest training command is answered.",
     ]
-    return lines
+    return [*lines, "", "the nearest pairs of the first split by pattern (test, training):", *pairs]
 
 
 def divide(
@@ -75,14 +79,12 @@ def divide(
 
 
 def nearness(train: Sequence[Row], test: Sequence[Row]) -> tuple[float, ...]:
-    """Rows, then the columns of the table above."""
+    """Rows of both, then the columns of the table that ``audit`` prints."""
     patterns = {row.pattern for row in train}
     answers = {row.completion for row in train}
     similar, shared, copied = [], [], 0
     for row in test:
-        near, ratio = max(
-            ((other, _similarity(row.prompt, other.prompt)) for other in train), key=lambda x: x[1]
-        )
+        near, ratio = nearest(row, train)
         similar.append(ratio)
         shared.append(max(_jaccard(row.prompt, other.prompt) for other in train))
         copied += json.loads(near.completion) == json.loads(row.completion)
@@ -99,6 +101,11 @@ def nearness(train: Sequence[Row], test: Sequence[Row]) -> tuple[float, ...]:
         sum(row.completion in answers for row in test) / count,
         copied / count,
     )
+
+
+def nearest(row: Row, train: Sequence[Row]) -> tuple[Row, float]:
+    """The training row whose command is most alike, and how alike: 0 to 1."""
+    return max(((o, _similarity(row.prompt, o.prompt)) for o in train), key=lambda pair: pair[1])
 
 
 def _similarity(a: str, b: str) -> float:

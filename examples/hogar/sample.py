@@ -35,25 +35,39 @@ FILE = "data/hogar/commands.jsonl"
 PACKAGES = ("home-assistant-intents", "hassil")
 FEWEST_ROWS, MOST_ROWS = 100, 2000
 
-LEFT_OUT = {"HassRespond": "small talk, not a command"}
-"""Intents that are not drawn, and why."""
-TWO_TURNS = frozenset(
-    {
-        "HassDecreaseTimer",
-        "HassGetState",
-        "HassIncreaseTimer",
-        "HassLightSet",
-        "HassMediaSearchAndPlay",
-        "HassStartTimer",
-        "HassTurnOff",
-        "HassTurnOn",
-    }
-)
-"""Intents whose answers come in the most shapes: two turns where the others take one."""
+INTENTS = {
+    "HassCancelTimer": 1,
+    "HassClimateGetTemperature": 1,
+    "HassClimateSetTemperature": 1,
+    "HassFanSetSpeed": 1,
+    "HassGetCurrentDate": 1,
+    "HassGetCurrentTime": 1,
+    "HassGetState": 2,
+    "HassGetWeather": 1,
+    "HassLightSet": 2,
+    "HassListAddItem": 1,
+    "HassMediaNext": 1,
+    "HassMediaPause": 1,
+    "HassMediaSearchAndPlay": 1,
+    "HassMediaUnpause": 1,
+    "HassNevermind": 1,
+    "HassSetPosition": 1,
+    "HassSetVolume": 1,
+    "HassSetVolumeRelative": 1,
+    "HassShoppingListAddItem": 1,
+    "HassShoppingListCompleteItem": 1,
+    "HassStartTimer": 2,
+    "HassTimerStatus": 1,
+    "HassTurnOff": 2,
+    "HassTurnOn": 2,
+    "HassVacuumReturnToBase": 1,
+    "HassVacuumStart": 1,
+}
+"""The everyday intents, and how many rows each gives in a turn: two where answers vary the most."""
 
 TRIES_PER_INTENT = 9000
 ENOUGH_PER_INTENT = 200
-LONGEST_WORDS = 13
+LONGEST_WORDS = 11
 FEWEST_PATTERNS = 5
 ROWS_PER_PATTERN = 4
 ROWS_PER_VALUES = 3
@@ -80,11 +94,11 @@ def sample(rows: int, seed: int) -> Sample:
     templates = Templates()
     dropped: Counter[str] = Counter()
     judged, drawn = _draw(templates, seed, dropped)
-    left_out = dict(LEFT_OUT)
-    for intent, patterns in list(judged.items()):
-        if len(patterns) < FEWEST_PATTERNS:
-            left_out[intent] = f"only {len(patterns)} patterns"
-            del judged[intent]
+    others = {template.intent for template in templates} - INTENTS.keys()
+    left_out = dict.fromkeys(sorted(others), "not among the everyday intents")
+    for intent in INTENTS:
+        if len(judged[intent]) < FEWEST_PATTERNS:
+            left_out[intent] = f"only {len(judged.pop(intent))} patterns"
     return Sample(tuple(_choose(judged, rows, seed, templates, dropped)), drawn, dropped, left_out)
 
 
@@ -93,7 +107,7 @@ def _draw(templates: Templates, seed: int, dropped: Counter[str]) -> tuple[Judge
     from spanish import fault
 
     judged: Judged = defaultdict(lambda: defaultdict(list))
-    lines = [template for template in templates if template.intent not in LEFT_OUT]
+    lines = [template for template in templates if template.intent in INTENTS]
     share = Counter(template.intent for template in lines)
     drawn = 0
     for number, template in enumerate(lines):
@@ -123,7 +137,7 @@ def _choose(
         intent: _understood(patterns, f"{seed} {intent}", templates, dropped, prompts)
         for intent, patterns in sorted(judged.items())
     }
-    turns = [intent for intent in queues for _ in range(1 + (intent in TWO_TURNS))]
+    turns = [intent for intent in queues for _ in range(INTENTS[intent])]
     chosen: list[Row] = []
     while turns and len(chosen) < rows:
         for intent in list(turns):
@@ -188,7 +202,7 @@ def _spoken(text: str, rng: random.Random) -> str:
     from spanish import infinitive
 
     if infinitive(text):
-        return f"{rng.choice(('puedes', 'podrías', 'me puedes'))} {text}"
+        return f"{rng.choice(('puedes', 'podrías'))} {text}"
     return f"{text} por favor" if rng.random() < POLITE_SHARE else text
 
 
@@ -222,11 +236,14 @@ def write(path: Path, found: Sample) -> str:
     data = ("\n".join(lines) + "\n").encode()
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(path.name + ".part")
-    with staged.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(staged, path)
+    try:
+        with staged.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -239,13 +256,16 @@ def describe(found: Sample) -> list[str]:
     """What was made and what was thrown away, in sentences."""
     intents = Counter(row.intent for row in found.rows)
     patterns = {row.pattern for row in found.rows}
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for intent, why in found.left_out.items():
+        reasons[why].append(intent.removeprefix("Hass"))
     few, many = min(intents.values()), max(intents.values())
     return [
         f"{len(found.rows)} commands, {len(intents)} intents ({few} to {many} each), "
         f"{len(patterns)} patterns",
         f"drawn {found.drawn:,}; thrown away: "
         + "; ".join(f"{n:,} {reason}" for reason, n in found.dropped.most_common()),
-        *(f"left out {intent}: {why}" for intent, why in sorted(found.left_out.items())),
+        *(f"left out, {why}: {' '.join(names)}" for why, names in sorted(reasons.items())),
     ]
 
 

@@ -65,7 +65,9 @@ def test_per_token_divides_by_the_length(model: Model) -> None:
     prompts = asked(model)[:2]
     lengths = np.array([len(option) for option in options(model)])
     whole = choose(model, prompts, options(model))
-    np.testing.assert_allclose(choose(model, prompts, options(model), per_token=True), whole / lengths)
+    np.testing.assert_allclose(
+        choose(model, prompts, options(model), per_token=True), whole / lengths
+    )
 
 
 def test_what_cannot_be_chosen_is_refused(model: Model) -> None:
