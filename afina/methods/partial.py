@@ -47,6 +47,7 @@ class Partial(Method):
                 where="method.train_layers",
                 do=f"take at most {depth}",
             )
+        self._refuse_unmatched([name for name, _ in module.named_parameters()])
         first = depth - count
         embeddings = {id(p) for p in _embedding_parameters(module)}
         for name, parameter in module.named_parameters():
@@ -66,6 +67,17 @@ class Partial(Method):
                 do="raise method.train_layers, or name parameters in method.train",
             )
         return module
+
+    def _refuse_unmatched(self, names: list[str]) -> None:
+        """A pattern that names no parameter is a slip: what it meant would move, or would not."""
+        for key, patterns in (("freeze", self.freeze), ("train", self.train)):
+            for pattern in patterns:
+                if not any(re.search(pattern, name) for name in names):
+                    raise RecipeError(
+                        f"no parameter of this base matches {pattern!r}",
+                        where=f"method.{key}",
+                        do=f"names look like: {', '.join(names[:: max(1, len(names) // 6)][:6])}",
+                    )
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         return base_learning_rate(parameters)

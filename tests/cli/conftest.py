@@ -42,9 +42,7 @@ def write_rows(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def place(
-    tiny: Callable[[Kind], Base], tmp_path_factory: pytest.TempPathFactory
-) -> Place:
+def place(tiny: Callable[[Kind], Base], tmp_path_factory: pytest.TempPathFactory) -> Place:
     """Two measured runs (``classify``, ``generate``) of tiny models."""
     folder = tmp_path_factory.mktemp("cli")
     write_rows(folder)
