@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from afina.baselines import embedding_linear, few_shot, linear, majority, nearest, zero_shot
-from afina.baselines.request import Baseline, Builder, Request
+from afina.baselines.request import Baseline, Builder, Precision, Request
 from afina.errors import RecipeError
 from afina.errors import nearest as nearest_word
 from afina.recipe import Evaluate
@@ -42,10 +42,14 @@ def build(
     settings: Evaluate | None = None,
     seed: int = 7,
     device: str = "auto",
+    precision: Precision = "auto",
     cache: Path | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Baseline:
-    """A baseline by name, fitted on ``train``. ``task`` is resolved; ``cache``: for vectors.
+    """A baseline by name, fitted on ``train``. ``task`` is resolved.
+
+    ``precision``: in which a base is run (auto: float32 on a CPU, bfloat16 on a GPU); give the
+    tuned model's, so that only the tuning differs. ``cache``: a folder for vectors.
 
     Raises RecipeError for an unknown name, DataError or ModelError where the baseline makes no
     sense for this task, these rows or this base.
@@ -63,6 +67,7 @@ def build(
         settings=settings or Evaluate(),
         seed=seed,
         device=device,
+        precision=precision,
         cache=cache,
     )
     request.check(name)

@@ -18,11 +18,10 @@ def build(request: Request) -> Baseline:
     """Vectors pooled as the base was made for (else their mean), brought to length 1, each number
     standardised."""
     from afina.models.embed import Embedder
-    from afina.models.predictor import find_device
 
     task = request.classify("embedding_linear")
     base = request.the_base("embedding_linear")
-    embedder = Embedder.open(base, device=find_device(request.device))
+    embedder = Embedder.open(base, **request.loading())
     vectors = embedder.vectors(request.texts(), normalised=True, cache=request.cache)
     vectors = vectors.astype(np.float64)
     middle, spread = vectors.mean(axis=0), vectors.std(axis=0)

@@ -47,7 +47,7 @@ def build_prompted(request: Request, name: str, wished_shots: int) -> Baseline:
             where="evaluate.baselines",
             do="take linear or embedding_linear, which give several",
         )
-    model = _load(request, task)
+    model = _load(request, name)
     chosen = _shots(request, wished_shots)
     for instruction, told in _instructions(request):
         for count in _fewer(len(chosen)):
@@ -62,16 +62,12 @@ def build_prompted(request: Request, name: str, wished_shots: int) -> Baseline:
     )
 
 
-def _load(request: Request, task: Classify | Generate | object) -> Model:
-    import torch
-
+def _load(request: Request, name: str) -> Model:
     from afina.models.load import load
-    from afina.models.predictor import find_device
 
-    device = find_device(request.device)
-    dtype = torch.float32 if device == "cpu" else torch.bfloat16
+    task = request.task
     written = task if isinstance(task, Generate) else Generate(answer="text")
-    return load(request.the_base("zero_shot"), written, None, dtype=dtype, device=device)
+    return load(request.the_base(name), written, None, **request.loading())
 
 
 def _instructions(request: Request) -> list[tuple[str, tuple[str, ...]]]:
@@ -162,7 +158,6 @@ def _facts(predictor: PromptedBase, wished: int, told: tuple[str, ...]) -> Facts
 def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
     """An encoder: the nearest name of a label, or the nearest middle of a few examples of each."""
     from afina.models.embed import Embedder
-    from afina.models.predictor import find_device
     from afina.models.prompted import label_texts
 
     task = request.classify(name)
@@ -173,7 +168,7 @@ def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
             where="evaluate.baselines",
             do="take linear or embedding_linear, which give several",
         )
-    embedder = Embedder.open(base, device=find_device(request.device))
+    embedder = Embedder.open(base, **request.loading())
     if shots:
         places, used = _middles(request, task, embedder.vectors, shots)
         what = f"the nearest middle of {shots} examples a label, in the vectors of {base.name}"

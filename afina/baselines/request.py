@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from afina.errors import DataError, ModelError
 from afina.recipe import Evaluate
@@ -34,6 +34,9 @@ class Facts:
             parts.append(f"{self.head_tokens} tokens in its prompt's head")
         parts.append(f"{self.seconds_to_fit:.1f} s to make")
         return "; ".join([*parts, *self.notes])
+
+
+Precision = Literal["auto", "float32", "bfloat16"]
 
 
 class Baseline(Protocol):
@@ -86,6 +89,7 @@ class Request:
     settings: Evaluate
     seed: int
     device: str = "auto"
+    precision: Precision = "auto"
     cache: Path | None = None
 
     def check(self, name: str) -> None:
@@ -114,6 +118,20 @@ class Request:
                 f"{name} needs the recipe's base", where="base", do="name one in the recipe"
             )
         return self.base
+
+    def loading(self) -> dict[str, Any]:
+        """``device`` and ``dtype`` to load the base with."""
+        import torch
+
+        from afina.models.load import DTYPES
+        from afina.models.predictor import find_device
+
+        device = find_device(self.device)
+        if self.precision == "auto":
+            dtype = torch.float32 if device == "cpu" else torch.bfloat16
+        else:
+            dtype = DTYPES[self.precision]
+        return {"device": device, "dtype": dtype}
 
     def texts(self) -> list[str]:
         """What is asked in each training row."""

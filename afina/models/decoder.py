@@ -155,6 +155,25 @@ class Decoder:
         self.logits = logits[torch.arange(len(lengths), device=self._device), ends]
 
 
+@torch.inference_mode()
+def continued(model: Model, prefix: Prefix, ids: torch.Tensor) -> torch.Tensor:
+    """Float32 logits [B, T, V] of right-padded ids [B, T] that each follow the prefix."""
+    core = core_of(model)
+    done, (rows, width) = len(prefix.ids), ids.shape
+    options: dict[str, Any] = {}
+    if Decoder.takes_positions(core):
+        columns = torch.arange(done, done + width, device=ids.device)
+        options["position_ids"] = columns.expand(rows, width)
+    logits: torch.Tensor = core(
+        input_ids=ids,
+        attention_mask=torch.ones(rows, done + width, dtype=torch.long, device=ids.device),
+        past_key_values=prefix.cache.shifted([0] * rows, done + width),
+        use_cache=True,
+        **options,
+    ).logits
+    return logits.float()
+
+
 def core_of(model: Model) -> Any:
     """The Transformers language model. A classifier has none: TypeError, a fault of the caller."""
     if not isinstance(model.network, TokenNetwork):

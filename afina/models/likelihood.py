@@ -10,12 +10,15 @@ from collections.abc import Iterable, Sequence
 import torch
 
 from afina.errors import ModelError
+from afina.models.decoder import continued, shared_length, work_prefix
 from afina.models.load import Model
 from afina.types import IGNORED, Batch, Encoded
 
 ROWS_AT_ONCE = 32
 TOKENS_AT_ONCE = 8192
 """Most padded tokens of a forward pass."""
+LOGITS_AT_ONCE = 2**26
+"""Most scores (tokens × vocabulary) in memory at once."""
 
 
 def like_lengths(
@@ -69,6 +72,31 @@ def answer_losses(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, in
         for i, count in zip(part, counts, strict=True):
             result[i] = (-float(values[start : start + count].sum()), count)
             start += count
+    return result
+
+
+@torch.inference_mode()
+def answer_losses_behind_head(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
+    """As ``answer_losses``, for rows that begin alike (a long prompt): the beginning is worked once.
+
+    Nothing of the beginning may be in the loss; where it is, or nothing is shared, every row is
+    worked whole.
+    """
+    shared = shared_length([row.ids for row in rows])
+    prefix = work_prefix(model, rows[0].ids[:shared]) if shared else None
+    if prefix is None or any(t != IGNORED for row in rows for t in row.targets[: shared + 1]):
+        return answer_losses(model, rows)
+    result: list[tuple[float, int]] = [(0.0, 0)] * len(rows)
+    tails = [row.ids[shared:] for row in rows]
+    tokens = min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.base.vocabulary)
+    for part in like_lengths([len(t) for t in tails], ROWS_AT_ONCE, tokens):
+        ids, _ = padded([tails[i] for i in part], model.device)
+        scores = continued(model, prefix, ids).log_softmax(-1)
+        for place, i in enumerate(part):
+            wanted = torch.tensor(rows[i].targets[shared + 1 :], device=model.device)
+            counted = (wanted != IGNORED).nonzero()[:, 0]
+            values = scores[place, counted, wanted[counted]].double()
+            result[i] = (-float(values.sum()), len(counted))
     return result
 
 

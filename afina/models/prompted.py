@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from afina.errors import DataError
 from afina.models.choose import choose
-from afina.models.likelihood import answer_losses, check_fits
+from afina.models.likelihood import answer_losses_behind_head, check_fits
 from afina.models.load import Model
 from afina.models.predictor import MAX_NEW_TOKENS, write_answers
 from afina.tasks import Classify, Generate
@@ -124,7 +124,7 @@ class PromptedBase:
         """The sum over the answer's tokens in nats, behind this predictor's own head."""
         rows = [self._encoded(cast(ChatExample, example)) for example in examples]
         check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
-        return answer_losses(self.model, rows)
+        return answer_losses_behind_head(self.model, rows)
 
     @cached_property
     def options(self) -> tuple[tuple[int, ...], ...]:

@@ -31,7 +31,7 @@ from afina.types import (
     Predictor,
     Task,
 )
-from tests.tiny import CONTEXT_LENGTH, KINDS, LINES, Kind
+from tests.tiny import CONTEXT_LENGTH, DECODERS, KINDS, LINES, Kind
 
 Tiny = Callable[[Kind], Base]
 ONE = Classify(labels=("bad", "good", "so so"), several=False)
@@ -242,6 +242,18 @@ def test_only_the_examples_own_answer_is_in_the_likelihood(tiny: Tiny) -> None:
     assert plain == pytest.approx(tuned)
     assert shown[1] == plain[1], "the answers of the examples are not counted"
     assert shown[0] != pytest.approx(plain[0])
+
+
+@pytest.mark.parametrize("kind", DECODERS)
+def test_a_shared_head_does_not_change_the_likelihood(tiny: Tiny, kind: Kind) -> None:
+    model = load(tiny(kind), WRITE)
+    prompted = PromptedBase(model, name="few_shot", instruction="Be short.", shots=SHOTS)
+    rows = [chat(LINES[i], LINES[i + 1]) for i in range(6)]
+    together = prompted.negative_log_likelihood(rows)
+    for row, (nats, count) in zip(rows, together, strict=True):
+        alone = prompted.negative_log_likelihood([row])[0]  # one row shares its head with none
+        assert nats == pytest.approx(alone[0], rel=1e-5)
+        assert count == alone[1] > 0
 
 
 def test_labels_are_chosen_by_their_probability(tiny: Tiny) -> None:
