@@ -51,11 +51,8 @@ def choose(
     else one that begins another is always at least as probable. Raises ModelError where a prompt
     with its longest option does not fit the context.
     """
-    if not options or any(not o for o in options):
-        raise RequestError("an option has no tokens", where="options", do="give each some text")
+    _check(model, prompts, options)
     longest = max(len(o) for o in options)
-    for prompt in prompts:
-        check_prompt(model, len(prompt) + longest - 1)
     scores = np.zeros((len(prompts), len(options)))
     if prompts:
         worker = _by_tree if _tree_fits(model, prompts, longest) else _by_row
@@ -63,6 +60,75 @@ def choose(
     if per_token:
         scores /= np.array([len(o) for o in options])
     return scores
+
+
+def write_one(
+    model: Model,
+    prompts: Sequence[Sequence[int]],
+    options: Sequence[Sequence[int]],
+    *,
+    batch_size: int | None = None,
+) -> list[int]:
+    """Which option each prompt is answered with, when nothing else can be written: greedy decoding
+    in which only tokens that go on an option are allowed.
+
+    Far less work than ``choose`` where the options are many, and no probabilities. Options as
+    there; raises the same.
+    """
+    _check(model, prompts, options)
+    known, ways = [tuple(o) for o in options], _ways(options)
+    chosen = [0] * len(prompts)
+    longest = max(len(o) for o in options)
+    prefix = work_prefix(model, prompts[0][: shared_length(prompts)]) if prompts else None
+    order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+    while order:
+        columns = len(prompts[order[0]]) + longest
+        size = max(1, min(batch_size or ROWS_AT_ONCE, TOKENS_AT_ONCE // columns))
+        rows, order = order[:size], order[size:]
+        decoder = Decoder(model, [prompts[i] for i in rows], longest, prefix)
+        places: list[tuple[int, ...]] = [()] * len(rows)
+        while rows:
+            tokens = [_best(ways[p], s) for p, s in zip(places, decoder.logits, strict=True)]
+            places = [(*p, t) for p, t in zip(places, tokens, strict=True)]
+            live = [n for n, place in enumerate(places) if ways.get(place)]
+            for n, place in enumerate(places):
+                if n not in live:
+                    chosen[rows[n]] = known.index(place)
+            rows, places = [rows[n] for n in live], [places[n] for n in live]
+            if rows:
+                decoder.keep(live)
+                decoder.step([tokens[n] for n in live])
+    return chosen
+
+
+def tree_size(options: Sequence[Sequence[int]]) -> int:
+    """Tokens that ``choose`` works behind every prompt."""
+    return len(_tree(options).tokens)
+
+
+def _best(allowed: Sequence[int], scores: torch.Tensor) -> int:
+    return allowed[int(scores[list(allowed)].argmax())]
+
+
+def _ways(options: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
+    """For each beginning of an option: the tokens that go on."""
+    ways: dict[tuple[int, ...], list[int]] = {}
+    for option in options:
+        for depth, token in enumerate(option):
+            following = ways.setdefault(tuple(option[:depth]), [])
+            if token not in following:
+                following.append(token)
+    return ways
+
+
+def _check(
+    model: Model, prompts: Sequence[Sequence[int]], options: Sequence[Sequence[int]]
+) -> None:
+    if not options or any(not o for o in options):
+        raise RequestError("an option has no tokens", where="options", do="give each some text")
+    longest = max(len(o) for o in options)
+    for prompt in prompts:
+        check_prompt(model, len(prompt) + longest - 1)
 
 
 def _tree_fits(model: Model, prompts: Sequence[Sequence[int]], longest: int) -> bool:

@@ -13,12 +13,15 @@ from functools import cached_property
 from typing import Any, cast
 
 from afina.errors import DataError
-from afina.models.choose import choose
+from afina.models.choose import choose, tree_size, write_one
 from afina.models.likelihood import answer_losses_behind_head, check_fits
 from afina.models.load import Model
 from afina.models.predictor import MAX_NEW_TOKENS, write_answers
 from afina.tasks import Classify, Generate
 from afina.types import IGNORED, Answer, ChatExample, Encoded, Example, Input, Message, Rendered
+
+MOST_LABEL_TOKENS = 64
+"""Tokens of all labels up to which each of them gets its probability."""
 
 
 class PromptedBase:
@@ -26,7 +29,8 @@ class PromptedBase:
 
     ``instruction`` is added to the task's system message; ``shots`` are conversations shown before
     the question, each ending in its answer. For a task that classifies, the answer is the label
-    that the model finds most probable per token (``labels`` are then the options).
+    that the model finds most probable; where they are many, the one that it writes when it can
+    write nothing but labels (without probabilities).
     """
 
     def __init__(
@@ -112,11 +116,16 @@ class PromptedBase:
         if self.classify is None:
             limit = self.task.max_new_tokens or MAX_NEW_TOKENS
             return write_answers(self.model, prompts, limit, self.batch_size)
-        scores = choose(
-            self.model, prompts, self.options, per_token=True, batch_size=self.batch_size
-        )
+        if self.writes_labels:
+            chosen = write_one(self.model, prompts, self.options, batch_size=self.batch_size)
+            names = [self.classify.known_labels[i] for i in chosen]
+            return [
+                Answer(text=name, labels=(name,), prompt_tokens=len(prompt))
+                for name, prompt in zip(names, prompts, strict=True)
+            ]
+        scores = choose(self.model, prompts, self.options, batch_size=self.batch_size)
         return [
-            replace(self.classify.answer(row, len(prompt)), answer_tokens=0)
+            self.classify.answer(row, len(prompt))
             for row, prompt in zip(scores.tolist(), prompts, strict=True)
         ]
 
@@ -125,6 +134,11 @@ class PromptedBase:
         rows = [self._encoded(cast(ChatExample, example)) for example in examples]
         check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
         return answer_losses_behind_head(self.model, rows)
+
+    @cached_property
+    def writes_labels(self) -> bool:
+        """Whether the labels are too many to work all of them behind every prompt."""
+        return self.classify is not None and tree_size(self.options) > MOST_LABEL_TOKENS
 
     @cached_property
     def options(self) -> tuple[tuple[int, ...], ...]:

@@ -10,7 +10,7 @@ import torch
 
 from afina.errors import ModelError, RequestError
 from afina.models import choose as choosing
-from afina.models.choose import choose
+from afina.models.choose import choose, write_one
 from afina.models.load import Model, load
 from afina.models.sources import Base
 from afina.tasks import Generate
@@ -68,6 +68,20 @@ def test_per_token_divides_by_the_length(model: Model) -> None:
     np.testing.assert_allclose(
         choose(model, prompts, options(model), per_token=True), whole / lengths
     )
+
+
+def test_what_is_written_is_the_best_token_that_goes_on_an_option(model: Model) -> None:
+    prompts, given = asked(model), options(model)
+    found = write_one(model, prompts, given, batch_size=3)
+    for prompt, chosen in zip(prompts, found, strict=True):
+        written: tuple[int, ...] = ()
+        while written not in given:
+            with torch.no_grad():
+                scores = model.network.core(torch.tensor([[*prompt, *written]])).logits[0, -1]
+            on = {o[len(written)] for o in given if o[: len(written)] == written}
+            written = (*written, max(on, key=lambda token: float(scores[token])))
+        assert given[chosen] == written
+    assert write_one(model, [], given) == []
 
 
 def test_what_cannot_be_chosen_is_refused(model: Model) -> None:

@@ -264,9 +264,23 @@ def test_labels_are_chosen_by_their_probability(tiny: Tiny) -> None:
         for label in ("bad", "good", "so so"):
             row = chat(text, label)
             nats, count = TunedModel(model).negative_log_likelihood([row])[0]
-            scores.append(-nats / count)
+            assert count > 0
+            scores.append(-nats)
         best = cast(tuple[str, ...], ONE.labels)[scores.index(max(scores))]
         assert answer.labels == (best,)
+        total = sum(math.exp(s - max(scores)) for s in scores)
+        assert answer.probabilities is not None
+        assert answer.probabilities[best] == pytest.approx(1 / total, rel=1e-3)
+
+
+def test_many_labels_are_written_one_by_one(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompted = PromptedBase(load(tiny("llama"), Generate()), name="zero_shot", classify=ONE)
+    assert not prompted.writes_labels
+    monkeypatch.setattr("afina.models.prompted.MOST_LABEL_TOKENS", 1)
+    prompted = PromptedBase(load(tiny("llama"), Generate()), name="zero_shot", classify=ONE)
+    answers = prompted.predict(asked(*LINES))
+    assert {a.labels[0] for a in answers} <= set(ONE.known_labels)
+    assert all(a.probabilities is None and a.prompt_tokens > 0 for a in answers)
 
 
 def test_labels_are_written_as_words() -> None:
