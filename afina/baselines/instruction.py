@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from afina.models.prompted import label_texts
+from afina.models.label_texts import label_texts
 from afina.tasks import Classify, Generate
 from afina.types import Example
 

@@ -112,7 +112,7 @@ def _conversation(task: object, example: Example) -> tuple[Message, ...]:
     """A training row as it is shown: without its system message, which the head has already."""
     if isinstance(example, ChatExample):
         return tuple(m for m in example.messages if m.role != "system")
-    from afina.models.prompted import label_texts
+    from afina.models.label_texts import label_texts
 
     assert isinstance(task, Classify)
     assert isinstance(example, LabelledExample)
@@ -158,7 +158,7 @@ def _facts(predictor: PromptedBase, wished: int, told: tuple[str, ...]) -> Facts
 def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
     """An encoder: the nearest name of a label, or the nearest middle of a few examples of each."""
     from afina.models.embed import Embedder
-    from afina.models.prompted import label_texts
+    from afina.models.label_texts import label_texts
 
     task = request.classify(name)
     base = request.the_base(name)

@@ -6,7 +6,6 @@ difference between the two is the tuning.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,6 +13,7 @@ from typing import Any, cast
 
 from afina.errors import DataError
 from afina.models.choose import choose, tree_size, write_one
+from afina.models.label_texts import label_texts
 from afina.models.likelihood import answer_losses_behind_head, check_fits
 from afina.models.load import Model
 from afina.models.predictor import MAX_NEW_TOKENS, write_answers
@@ -159,17 +159,6 @@ class PromptedBase:
             for i, counts in zip(rendered.ids, rendered.in_loss, strict=True)
         )
         return Encoded(example.id, rendered.ids, targets)
-
-
-def label_texts(labels: Sequence[str]) -> tuple[str, ...]:
-    """Labels as a person would write them: ``card_arrival`` and ``CardArrival`` are card arrival.
-
-    Unchanged where two of them would then be the same, or nothing would be left.
-    """
-    spaced = [re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", label) for label in labels]
-    plain = [" ".join(re.split(r"[\s_/.-]+", text)).strip().lower() for text in spaced]
-    distinct = len(set(plain)) == len(labels) and all(plain)
-    return tuple(plain) if distinct else tuple(labels)
 
 
 def _unweighted(message: Message) -> Message:

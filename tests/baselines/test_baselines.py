@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -297,3 +299,9 @@ def test_texts_of_odd_characters(tiny: Tiny) -> None:
     ]
     with pytest.raises(DataError, match="no characters"):
         build("linear", task=Classify().resolve(empty), train=empty, base=None)
+
+
+def test_the_room_is_imported_without_torch() -> None:
+    code = "import afina.models, afina.baselines, sys; print({'torch', 'sklearn'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

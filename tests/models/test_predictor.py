@@ -12,9 +12,10 @@ import torch
 
 from afina.errors import ModelError, RequestError
 from afina.methods import Full, Lora
+from afina.models.label_texts import label_texts
 from afina.models.load import Model, load
 from afina.models.predictor import MAX_NEW_TOKENS, TunedModel, find_device
-from afina.models.prompted import PromptedBase, label_texts
+from afina.models.prompted import PromptedBase
 from afina.models.sampling import Sampling
 from afina.models.save import save_model
 from afina.models.sources import Base
