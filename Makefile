@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # Two processes share the tests; one thread each, so that they do not fight over the cores.
 WORKERS ?= 2
-export AFINA_HOME ?= ./afina-home
+AFINA_HOME ?= ./afina-home
 
 .PHONY: setup check test test-slow bench demo docs clean
 .DEFAULT_GOAL := setup
@@ -38,7 +38,7 @@ $(VENV)/dev: $(VENV)/afina
 
 demo: $(VENV)/example  ## the main job on a real example, from sampling to the report
 	$(BIN)/python examples/hogar/sample.py --home "$(AFINA_HOME)"
-	$(BIN)/afina run examples/hogar/recipe.yaml
+	$(BIN)/afina --home "$(AFINA_HOME)" run examples/hogar/recipe.yaml
 
 check: $(VENV)/dev  ## style and types
 	$(BIN)/ruff check .

@@ -39,5 +39,6 @@ def verb(
         value = {"rows": [draw_data.loss_row(row) for row in shown]}
         to.answer(value, lambda console: draw.loss_rows(console, shown))
         return
-    facts = draw_data.checked(flow.check(asked, say=to.say))
+    dataset = flow.check(asked, say=to.say)
+    facts = draw_data.checked(dataset, flow.special_tokens(asked, dataset))
     to.answer(facts, lambda console: draw_data.check(console, facts))

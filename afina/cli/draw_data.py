@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -19,7 +19,7 @@ CLASSES_SHOWN = 12
 PLACES_SHOWN = 5
 
 
-def checked(dataset: Dataset) -> dict[str, Any]:
+def checked(dataset: Dataset, special_tokens: Sequence[tuple[str, str]]) -> dict[str, Any]:
     """The check and the split as one JSON object."""
     return {
         **dataset.check.as_dict(),
@@ -28,6 +28,7 @@ def checked(dataset: Dataset) -> dict[str, Any]:
         "test": len(dataset.test),
         "split": dataset.split_description,
         "fingerprint": dataset.fingerprint,
+        "special_tokens": [{"where": where, "token": token} for where, token in special_tokens],
         "dropped_rows": [
             {"where": drop.where, "reason": drop.reason, "instead": drop.instead}
             for drop in dataset.check.drops
@@ -115,6 +116,11 @@ def _warnings(console: Console, found: Mapping[str, Any]) -> None:
     for kind, fault in found["encoding_faults"].items():
         where = ", ".join(fault["where"][:3])
         lines.append(f"{fault['rows']:,} rows with {kind.replace('_', ' ')} ({where})")
+    special = found["special_tokens"]
+    if special:
+        shown = ", ".join(f"{s['token']} in {s['where']}" for s in special[:3])
+        lines.append(f"{len(special):,} times a special token of the base is spelt ({shown});")
+        lines.append("  it is learned as plain text")
     if lines:
         console.print()
     for line in lines:

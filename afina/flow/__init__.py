@@ -6,7 +6,7 @@ any step works inside, nor who is watching.
 
 from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, write_html
-from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss
+from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
 from afina.flow.record import recipe_of, reopen_dataset
 from afina.flow.training import outcome_of, resume, train
 
@@ -23,6 +23,7 @@ __all__ = [
     "resume",
     "run_recipe",
     "show_loss",
+    "special_tokens",
     "train",
     "write_html",
 ]

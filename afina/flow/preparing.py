@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,14 +48,39 @@ class LossRow:
 
 
 def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
-    """Read, check and split the data, with lengths in tokens of the recipe's base."""
+    """Read, check and split the data, with lengths in tokens of the recipe's base.
+
+    The base is fetched when the rows have been read: what is wrong with them is told at once.
+    """
     from afina.data import prepare
     from afina.models.load import load_renderer
     from afina.models.sources import resolve
 
-    renderer = load_renderer(resolve(recipe.base, say=say))
     task = recipe.task
-    return prepare(recipe.data, task, count_tokens=lambda e: task.length(e, renderer))
+
+    @cache
+    def renderer() -> ChatRenderer:
+        return load_renderer(resolve(recipe.base, say=say))
+
+    return prepare(recipe.data, task, count_tokens=lambda e: task.length(e, renderer()))
+
+
+def special_tokens(recipe: Recipe, dataset: Dataset, *, say: Say = silent) -> list[tuple[str, str]]:
+    """(where, token) of rows whose text spells a special token of the base.
+
+    Such text is encoded as text, never as the token itself; it is often a slip of an export. The
+    sealed test is not looked at.
+    """
+    from afina.data.content import texts
+    from afina.models.load import load_renderer
+    from afina.models.sources import resolve
+
+    renderer = load_renderer(resolve(recipe.base, say=say))
+    return [
+        (example.where, token)
+        for example in (*dataset.train, *dataset.validation)
+        for token in dict.fromkeys(t for text in texts(example) for t in renderer.controls_in(text))
+    ]
 
 
 def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[LossRow]:

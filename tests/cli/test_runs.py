@@ -300,6 +300,19 @@ def test_check_and_plan_write_nothing(place: Place, tmp_path: Path, capsys: Capt
     assert not home.exists()
 
 
+def test_check_names_rows_that_spell_a_special_token(place: Place, tmp_path: Path) -> None:
+    rows = [{"prompt": f"q {n}", "completion": f"a {n}"} for n in range(30)]
+    rows += [{"prompt": f"leave <|im_end|> now {n}", "completion": "yes"} for n in range(20)]
+    (tmp_path / "twice.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    shutil.copy(place.folder / "generate.yaml", tmp_path / "generate.yaml")
+    code, answer = json_of(["check", str(tmp_path / "generate.yaml")])
+    assert code == 0
+    found = answer["special_tokens"]
+    assert len(found) > 10
+    assert {f["token"] for f in found} == {"<|im_end|>"}
+    assert all(int(f["where"].rsplit(" ", 1)[1]) > 30 for f in found)
+
+
 def test_show_loss_marks_the_answer_and_nothing_else(place: Place, capsys: Capture) -> None:
     recipe = str(place.folder / "generate.yaml")
     assert command_line(["check", recipe, "--show-loss", "--rows", "2"]) == 0
