@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,8 @@ def verb(
     ] = None,
 ) -> None:
     """Address and port are those of the recipe unless given. Point any OpenAI client at
-    http://HOST:PORT/v1; a page to try the model is at http://HOST:PORT/.
+    http://HOST:PORT/v1; a page to try the model is at http://HOST:PORT/. Ctrl-C stops. With --json
+    the object with the address is printed as soon as the server listens.
     """
     from afina import flow
     from afina.models.predictor import TunedModel
@@ -54,8 +56,16 @@ def verb(
         host=host or asked.host,
         port=asked.port if port is None else port,
         api_key=key,
-        say=to.say,
+        say=lambda text: _say(to, text, [model.name for model in models]),
     )
+
+
+def _say(to: Terminal, text: str, names: list[str]) -> None:
+    """For people as it is; with --json the sentence with the address becomes the one object."""
+    to.say(text)
+    address = re.search(r"http://\S+/v1", text)
+    if to.json and address:
+        to.object({"address": address[0], "models": names})
 
 
 def _key(file: Path | None) -> str | None:

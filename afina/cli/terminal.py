@@ -46,7 +46,7 @@ class Terminal:
     def object(self, value: Mapping[str, Any]) -> None:
         """One JSON object, readable where a person looks at it."""
         indent = 2 if sys.stdout.isatty() else None
-        print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent))
+        print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent), flush=True)
 
     @cached_property
     def output(self) -> Console:

@@ -265,6 +265,19 @@ def test_serve_opens_the_models_and_takes_the_key_from_a_file(
     assert (asked["host"], asked["port"], asked["api_key"]) == ("127.0.0.1", 0, "secret")
 
 
+def test_serve_prints_its_address_as_json(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def serve(models: Any, **given: Any) -> None:
+        given["say"](
+            "x at http://127.0.0.1:1234/v1 (page: http://127.0.0.1:1234/); stop with Ctrl-C"
+        )
+        given["say"]("another sentence")
+
+    monkeypatch.setattr("afina.serve.serve", serve)
+    code, answer = json_of(["serve", "last", "--home", str(place.home)])
+    assert code == 0
+    assert answer == {"address": "http://127.0.0.1:1234/v1", "models": [place.run("generate")]}
+
+
 @pytest.mark.parametrize("content", [None, "", "two\nlines\n"])
 def test_a_bad_key_file_is_refused(
     content: str | None, place: Place, tmp_path: Path, capsys: Capture
