@@ -64,6 +64,8 @@ def candidates(run: Run, recipe: Recipe, dataset: Dataset, say: Say = silent) ->
             base=base,
             settings=recipe.evaluate,
             seed=recipe.train.seed,
+            device=recipe.train.device,
+            precision=recipe.train.precision,
         )
 
     tuned = Candidate("tuned", lambda: TunedModel.open(run.model_folder), say)

@@ -24,7 +24,8 @@ PAIRS = 8
 def audit(rows: Sequence[Row], seed: int) -> list[str]:
     """A table of nearness for each way to divide, over a few seeds, in lines of text."""
     ways: dict[str, Callable[[Row], str]] = {
-        "by pattern (the recipe)": lambda row: row.pattern,
+        "by wording (the recipe)": lambda row: row.wording,
+        "by pattern": lambda row: row.pattern,
         "at random": lambda row: row.prompt,
     }
     lines = [

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 class Noun:
     """A name and its grammar. ``form``: ``ms fs mp fp``, or ``""`` for what takes no article.
 
-    ``domain`` is the kind of device in Home Assistant's words, which templates ask for; for music
-    and films, the words that may stand before the title. Of music and
+    ``domain`` is the kind of device in Home Assistant's words; templates ask for it. Of music and
     films it holds the words that may stand before the title.
     """
 
@@ -28,83 +27,60 @@ def _nouns(form: str, words: str, domain: str = "") -> tuple[Noun, ...]:
 
 
 AREAS = (
-    *_nouns("fs", "cocina, terraza, entrada, oficina, lavandería, despensa, biblioteca"),
-    *_nouns("ms", "salón, comedor, baño, pasillo, garaje, dormitorio, despacho, jardín"),
-)
-FLOORS = (
-    *_nouns("fs", "planta baja, primera planta, segunda planta, buhardilla, azotea"),
-    *_nouns("ms", "sótano, ático"),
+    *_nouns("fs", "cocina, terraza, entrada, oficina"),
+    *_nouns("ms", "salón, comedor, baño, pasillo, garaje, dormitorio"),
 )
 DEVICES = (
-    *_nouns("fs", "lámpara de pie, lamparita roja, tira led, guirnalda", "light"),
-    *_nouns("ms", "plafón, aplique, flexo, farol", "light"),
-    *_nouns("fs", "cafetera, lavadora, freidora", "switch"),
-    *_nouns("ms", "enchufe, horno, lavavajillas", "switch"),
-    *_nouns("ms", "ventilador de techo, extractor", "fan"),
+    *_nouns("fs", "lámpara de pie, tira led", "light"),
+    *_nouns("ms", "flexo, farol", "light"),
+    *_nouns("fs", "cafetera, lavadora", "switch"),
+    *_nouns("ms", "horno, calefactor", "switch"),
     *_nouns("fs", "tele, radio", "media_player"),
-    *_nouns("ms", "altavoz, proyector, tocadiscos", "media_player"),
-    *_nouns("ms", "termostato, aire acondicionado, radiador", "climate"),
-    *_nouns("fs", "persiana eléctrica, claraboya, puerta corredera", "cover"),
-    *_nouns("ms", "toldo grande, estor blanco", "cover"),
-    *_nouns("fs", "llave del gas, válvula del riego", "valve"),
-    *_nouns("fs", "puerta principal, puerta trasera, caja fuerte", "lock"),
-    *_nouns("ms", "trastero, cobertizo", "lock"),
-    *_nouns("ms", "robot, conga", "vacuum"),
-    *_nouns("ms", "humidificador, medidor de luz", "sensor"),
-    *_nouns("fs", "puerta del balcón, ventana del fondo", "binary_sensor"),
-    *_nouns("ms", "sensor de movimiento, sensor de humo", "binary_sensor"),
-    *_nouns("", "noche de cine, buenas noches, lectura, fiesta", "scene"),
-    *_nouns("fs", "rutina de mañana, rutina de noche", "script"),
-    *_nouns("", "Marta, Javier, Lucía, Andrés, Inés", "person"),
-    *_nouns("", "tareas, regalos, recados, libros, ideas, facturas", "todo"),
+    *_nouns("ms", "altavoz, proyector", "media_player"),
+    *_nouns("ms", "termostato, radiador", "climate"),
+    *_nouns("ms", "robot", "vacuum"),
     *_nouns("", "Sevilla, Bilbao, Murcia, Bogotá, Lima, Vigo", "weather"),
 )
-ZONES = (
-    Noun("casa"),
-    *_nouns("ms", "trabajo, colegio, gimnasio, parque, hospital"),
-    *_nouns("fs", "oficina, universidad, playa, piscina"),
+KINDS = frozenset({"light", "cover"})
+"""What the house has several of, so that one may speak of all of them ("las luces del salón")."""
+ABSENT = frozenset(
+    {
+        "color_temperature",
+        "color_temperature_names",
+        "fan_speed",
+        "floor",
+        "lock_states",
+        "media_class",
+        "todo_list_item",
+        "zone",
+    }
 )
+"""Lists of the templates that this house has no use for: it is a flat, without floors or locks."""
 
 WORDS: dict[str, tuple[Noun, ...]] = {
     "area": AREAS,
-    "floor": FLOORS,
     "name": DEVICES,
-    "zone": ZONES,
-    "timer_name": _nouns(
-        "", "pasta, arroz, pizza, lavadora, siesta, deberes, huevos, yoga, té, bizcocho"
-    ),
+    "timer_name": _nouns("", "pasta, arroz, pizza, siesta, deberes, huevos, yoga, té"),
     "timer_command": _nouns(
         "",
-        "apaga la tele, enciende el horno, cierra la puerta, abre el toldo, apaga la radio, "
-        "enciende la cafetera, sube la persiana, apaga las luces",
+        "apaga la tele, enciende el horno, apaga la radio, enciende la cafetera, apaga las luces",
     ),
     "shopping_list_item": _nouns(
         "",
-        "leche, pan, huevos, tomates, café, aceite de oliva, arroz, manzanas, yogures, papel de "
-        "cocina, jabón, patatas, queso fresco, cebollas, harina, servilletas, atún, galletas",
+        "leche, pan, huevos, tomates, café, aceite de oliva, arroz, manzanas, yogures, jabón, "
+        "patatas, queso fresco, cebollas, harina, servilletas, atún, galletas, papel de cocina",
     ),
-    "todo_list_item": _nouns(
+    "search_query": _nouns(
         "",
-        "pagar la luz, llamar al dentista, regar las plantas, lavar el coche, comprar entradas, "
-        "pasear al perro, planchar, renovar el seguro, reservar mesa, coser la falda",
-    ),
-    "search_query": (
-        *_nouns("", "Rosalía, Vetusta Morla, Estopa, Bebo Valdés, Manu Chao, Camarón", "artista"),
-        *_nouns("", "Motomami, El mal querer, Mediterráneo, Entre mareas", "álbum disco"),
-        *_nouns("", "Bailando, Despacito, Volare, Lobo hombre en París, Malamente", "canción"),
-        *_nouns("", "Entiende tu mente, Nadie sabe nada, Crims", "podcast"),
-        *_nouns("", "Volver, Torrente, Ocho apellidos vascos, Mar adentro", "película peli"),
-        *_nouns("", "Aquí no hay quien viva, Élite, La casa de papel", "serie"),
+        "Rosalía, Vetusta Morla, Estopa, Bebo Valdés, Manu Chao, Camarón, Joaquín Sabina, Mecano, "
+        "Paco de Lucía, Chavela Vargas, Los Planetas, La Casa Azul",
     ),
 }
 """What goes into the holes that take words, by the name of the list in the templates."""
 
 NUMBERS: dict[str, tuple[int, ...]] = {
     "temperature": tuple(range(16, 29)),
-    "position": tuple(range(5, 101, 5)),
-    "fan_speed": tuple(range(10, 101, 5)),
     "brightness": tuple(range(5, 101, 5)),
-    "color_temperature": (2200, 2700, 3000, 3500, 4000, 5000, 6500),
     "volume": tuple(range(5, 101, 5)),
     "volume_step_up": (5, 10, 15, 20, 25, 30, 40),
     "volume_step_down": (5, 10, 15, 20, 25, 30, 40),

@@ -22,11 +22,12 @@ LITTLE_WORDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One command, its answer as JSON, and its pattern (see ``pattern``)."""
+    """One command, its answer as JSON, its pattern and its wording (see the functions below)."""
 
     prompt: str
     completion: str
     pattern: str
+    wording: str
 
     @property
     def intent(self) -> str:
@@ -34,7 +35,7 @@ class Row:
 
 
 def pattern(intent: str, words: Sequence[tuple[str, str]]) -> str:
-    """What makes two commands the same but for their values: the group that a split keeps whole.
+    """What makes two commands the same but for values, endings and little words: the stricter group.
 
     ``words`` are pairs of a text and the slot it fills ("" for none). Intent, then the content
     words in order: values become the name of their slot, little words fall away, and of every
@@ -48,6 +49,16 @@ def pattern(intent: str, words: Sequence[tuple[str, str]]) -> str:
         if slot or text not in LITTLE_WORDS
     ]
     return f"{intent.removeprefix('Hass')}: {' '.join(stem for stem in stems if stem)}"
+
+
+def wording(intent: str, words: Sequence[tuple[str, str]]) -> str:
+    """The very words of a command with its values masked: finer than its pattern.
+
+    Commands of one wording differ in nothing but their values, so one of them in the training rows
+    would give the other away: the group that the recipe's split keeps whole.
+    """
+    said = " ".join("{" + slot + "}" if slot else text.lower() for text, slot in words)
+    return f"{intent.removeprefix('Hass')}: {said}"
 
 
 def shape(of: str) -> str:

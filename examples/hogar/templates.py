@@ -28,7 +28,7 @@ from hassil.expression import (
 from hassil.intents import SlotList, TextSlotList
 from hassil.parse_expression import parse_sentence
 from hassil.recognize import RecognizeResult
-from house import NUMBERS, WORDS, Noun
+from house import ABSENT, KINDS, NUMBERS, WORDS, Noun
 from spoken import LISTS, RULES
 
 _HOLE = re.compile("⟦([0-9]+)⟧")
@@ -71,20 +71,27 @@ class Templates:
         tree = json.loads((package / "data" / "es.json").read_text(encoding="utf-8"))
         self._intents = Intents.from_dict(tree)
         self._lists: dict[str, SlotList] = {
-            name: _text_list(WORDS[name]) for name in ("area", "floor", "name")
+            name: _text_list(WORDS.get(name, ())) for name in ("area", "floor", "name")
         }
         spoken = {name: parse_sentence(text) for name, text in RULES.items()}
         self._rules = {**self._intents.expansion_rules, **spoken}
         self._values = {name: parse_sentence(text).expression for name, text in LISTS.items()}
 
     def __iter__(self) -> Iterator[Template]:
-        """Every template that can be understood without knowing where the speaker stands."""
+        """The templates for what the house has, without those that need more than the words.
+
+        Left out: lines that are understood only where it is known in which room the speaker is.
+        """
         for name, intent in self._intents.intents.items():
             for block in intent.data:
                 context = block.requires_context or {}
-                if "area" not in context:
-                    domains = tuple(context.get("domain", ()))
-                    for line in block.sentences:
+                domains = tuple(context.get("domain", ()))
+                if "area" in context or block.slots.get("domain", "light") not in KINDS:
+                    continue
+                if domains and not any(noun.domain in domains for noun in WORDS["name"]):
+                    continue
+                for line in block.sentences:
+                    if ABSENT.isdisjoint(line.list_names(self._intents.expansion_rules)):
                         yield Template(name, str(line.text), line.expression, domains)
 
     def draw(self, template: Template, rng: random.Random) -> Drawn:
@@ -138,8 +145,6 @@ class Templates:
             return Word(str(rng.choice(NUMBERS[name])), node.slot_name)
         if name in WORDS:
             fits = [n for n in WORDS[name] if name != "name" or n.domain in template.domains]
-            if not fits:
-                raise LookupError(f"no device of the house for the template {template.text}")
             noun = rng.choice(fits)
             return Word(noun.text, node.slot_name, noun.form, noun.domain)
         text = self._walk(self._values[name], rng, [], template)
