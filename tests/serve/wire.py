@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 from dataclasses import dataclass
@@ -53,15 +54,22 @@ def send_raw(url: str, data: bytes, shut: bool = False) -> bytes:
     """What comes back for these bytes until the server closes or falls silent."""
     parts = urlsplit(url)
     with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=3) as line:
-        line.sendall(data)
-        if shut:
-            line.shutdown(socket.SHUT_WR)
+        try:
+            line.sendall(data)
+            if shut:
+                line.shutdown(socket.SHUT_WR)
+        except OSError as error:  # the server has closed already: what it said may still be there
+            if error.errno not in (errno.ENOTCONN, errno.EPIPE, errno.ECONNRESET):
+                raise
         got = b""
         try:
             while more := line.recv(65536):
                 got += more
         except (TimeoutError, ConnectionResetError):
             pass
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
         return got
 
 
