@@ -15,6 +15,7 @@ from afina.errors import ModelError
 from afina.models.attention import register as register_attention
 from afina.models.lora_linear import fuse as fuse_adapters
 from afina.models.network import LabelNetwork, TokenNetwork
+from afina.models.pooler import settle_pooler
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.tasks import Classify
@@ -148,8 +149,6 @@ def _load_module(
     if method is not None and method.four_bit:
         options |= _four_bit(method, compute, device)
     kind: Any = AutoModelForCausalLM if task.head == "tokens" else AutoModel
-    if task.head == "labels" and pooling_of(base, task) != "first" and _has_pooler(base):
-        options["add_pooling_layer"] = False
     try:
         module: nn.Module = kind.from_pretrained(
             base.folder, attn_implementation=attention, **options
@@ -158,16 +157,14 @@ def _load_module(
         if "attention" not in str(error).lower():
             raise
         module = kind.from_pretrained(base.folder, **options)
+    if task.head == "labels":
+        settle_pooler(module, base.folder, pooling_of(base, task) == "first")
     for layer in module.modules():
         # bitsandbytes would repack 4-bit weights at the first evaluation on a CPU and unpack them
         # for the next step; the frozen weights are to stay bit for bit what they are.
         if hasattr(layer, "support_avx512bf16_for_cpu"):
             setattr(layer, "support_avx512bf16_for_cpu", False)  # noqa: B010
     return module
-
-
-def _has_pooler(base: Base) -> bool:
-    return base.model_type in {"bert", "roberta", "xlm-roberta", "camembert", "electra", "mpnet"}
 
 
 def _four_bit(method: Method, compute: torch.dtype, device: str) -> dict[str, Any]:

@@ -84,7 +84,8 @@ def check_structure(
     """Raise ModelError if a weight has another shape than the network's, or is missing.
 
     Weights that the network has no use for (a language model's head on an encoder) are no error,
-    nor is an encoder without its pooler: few are made with one.
+    nor is an encoder without its pooler: few are made with one, and a missing one is never run
+    (``models.pooler``).
     """
     expected, prefix = _expected(config, kind)
     found = _matched(expected, prefix, stored)
