@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from afina.errors import RecipeError
+from afina.methods.patterns import compiled, matching
 from afina.methods.rates import base_learning_rate
 from afina.types import Head, Method
 
@@ -24,7 +24,8 @@ class Partial(Method):
     freeze_embeddings: bool = True
     """Whether the embeddings stay frozen."""
     freeze: tuple[str, ...] = ()
-    """Patterns (regular expressions, searched in the parameter's name) that stay frozen besides."""
+    """Patterns (regular expressions without look-around, searched in the parameter's name) that stay
+    frozen besides."""
     train: tuple[str, ...] = ()
     """Patterns that move all the same; they win over everything above."""
 
@@ -32,10 +33,7 @@ class Partial(Method):
     @classmethod
     def _patterns_compile(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+            compiled(pattern)
         return patterns
 
     def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
@@ -47,7 +45,7 @@ class Partial(Method):
                 where="method.train_layers",
                 do=f"take at most {depth}",
             )
-        self._refuse_unmatched([name for name, _ in module.named_parameters()])
+        frozen, moved = self._named([name for name, _ in module.named_parameters()])
         first = depth - count
         embeddings = {id(p) for p in _embedding_parameters(module)}
         for name, parameter in module.named_parameters():
@@ -55,9 +53,9 @@ class Partial(Method):
             moves = layer >= first if layer is not None else not _below(module, name, prefix)
             if id(parameter) in embeddings:
                 moves = not self.freeze_embeddings
-            if any(re.search(pattern, name) for pattern in self.freeze):
+            if name in frozen:
                 moves = False
-            if any(re.search(pattern, name) for pattern in self.train):
+            if name in moved:
                 moves = True
             parameter.requires_grad_(moves and parameter.is_floating_point())
         if head == "tokens" and not any(p.requires_grad for p in module.parameters()):
@@ -68,16 +66,23 @@ class Partial(Method):
             )
         return module
 
-    def _refuse_unmatched(self, names: list[str]) -> None:
-        """A pattern that names no parameter is a slip: what it meant would move, or would not."""
+    def _named(self, names: list[str]) -> tuple[set[str], set[str]]:
+        """The parameters that ``freeze`` and ``train`` name.
+
+        A pattern that names none is a slip: what it meant would move, or would not.
+        """
+        found: dict[str, set[str]] = {"freeze": set(), "train": set()}
         for key, patterns in (("freeze", self.freeze), ("train", self.train)):
             for pattern in patterns:
-                if not any(re.search(pattern, name) for name in names):
+                hits = matching(pattern, names)
+                if not hits:
                     raise RecipeError(
                         f"no parameter of this base matches {pattern!r}",
                         where=f"method.{key}",
                         do=f"names look like: {', '.join(names[:: max(1, len(names) // 6)][:6])}",
                     )
+                found[key] |= hits
+        return found["freeze"], found["train"]
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         return base_learning_rate(parameters)

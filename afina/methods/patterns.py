@@ -1,0 +1,40 @@
+"""Patterns that name parameters, matched in a time that grows with the text and no faster.
+
+Python's own matcher can take for ever on a pattern like ``(a+)+$``. The one that comes with
+pydantic cannot: it has no look-around and no back references, which are what would need it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated
+
+from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import SchemaError
+
+
+def matching(pattern: str, names: Sequence[str]) -> set[str]:
+    """The names in which the pattern is found anywhere. Raises ValueError as ``compiled``."""
+    wanted = compiled(pattern)
+    return {name for name in names if _found(wanted, name)}
+
+
+@cache
+def compiled(pattern: str) -> TypeAdapter[str]:
+    """What takes the texts in which the pattern is found. Raises ValueError for what is none."""
+    try:
+        return TypeAdapter(Annotated[str, StringConstraints(pattern=pattern)])
+    except SchemaError:
+        raise ValueError(
+            f"{pattern!r} is not a regular expression without look-around and back references "
+            "(those could match for ever)"
+        ) from None
+
+
+def _found(wanted: TypeAdapter[str], name: str) -> bool:
+    try:
+        wanted.validate_python(name)
+    except ValidationError:
+        return False
+    return True
