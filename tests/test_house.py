@@ -32,6 +32,7 @@ RANKS = {
     "data": 4,
     "evaluate": 5,
     "models": 6,
+    "retrieval": 6,
     "train": 7,
     "baselines": 7,
     "flow": 8,
