@@ -1,8 +1,8 @@
 """What a tuned model has to beat: predictors that need no training of ours.
 
-All of them learn from the training rows only. A new baseline is one file with a builder, and one
-line in ``BASELINES``. One that makes no sense for a base or a task raises DataError or ModelError,
-whose text is recorded as the reason.
+All of them learn from the training rows only; a prompt that is searched for is chosen on validation
+rows. A new baseline is one file with a builder, and one line in ``BASELINES``. One that makes no
+sense for a base or a task raises DataError or ModelError, whose text is recorded as the reason.
 """
 
 from __future__ import annotations
@@ -13,11 +13,21 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from afina.baselines import embedding_linear, few_shot, linear, majority, nearest, zero_shot
+from afina.baselines import (
+    embedding_linear,
+    few_shot,
+    few_shot_nearest,
+    few_shot_random,
+    linear,
+    majority,
+    nearest,
+    prompt_search,
+    zero_shot,
+)
 from afina.baselines.request import Baseline, Builder, Precision, Request
 from afina.errors import RecipeError
 from afina.errors import nearest as nearest_word
-from afina.recipe import Evaluate
+from afina.recipe import Evaluate, Goal
 from afina.types import Example, Task
 
 if TYPE_CHECKING:
@@ -30,6 +40,9 @@ BASELINES: Mapping[str, Builder] = {
     "embedding_linear": embedding_linear.build,
     "zero_shot": zero_shot.build,
     "few_shot": few_shot.build,
+    "few_shot_random": few_shot_random.build,
+    "few_shot_nearest": few_shot_nearest.build,
+    "prompt_search": prompt_search.build,
 }
 
 
@@ -44,12 +57,15 @@ def build(
     device: str = "auto",
     precision: Precision = "auto",
     cache: Path | None = None,
+    validation: Sequence[Example] = (),
+    goal: Goal | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Baseline:
     """A baseline by name, fitted on ``train``. ``task`` is resolved.
 
     ``precision``: in which a base is run (auto: float32 on a CPU, bfloat16 on a GPU); give the
     tuned model's, so that only the tuning differs. ``cache``: a folder for vectors.
+    ``validation`` and ``goal``: rows to choose a prompt by, and the score that counts.
 
     Raises RecipeError for an unknown name, DataError or ModelError where the baseline makes no
     sense for this task, these rows or this base.
@@ -69,6 +85,8 @@ def build(
         device=device,
         precision=precision,
         cache=cache,
+        validation=tuple(validation),
+        goal=goal,
     )
     request.check(name)
     started = perf_counter()

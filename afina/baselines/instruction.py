@@ -13,7 +13,7 @@ from typing import Any
 
 from afina.models.label_texts import label_texts
 from afina.tasks import Classify, Generate
-from afina.types import Example
+from afina.types import Example, Task
 
 MOST_NAMES = 40
 """Most values of a field that are listed."""
@@ -49,6 +49,37 @@ def for_answers(task: Generate, train: Sequence[Example]) -> str:
     if sometimes and len(sometimes) <= MOST_NAMES:
         parts.append(f"and where they apply {_listed(sometimes)}")
     return ", ".join(parts) + "."
+
+
+def wordings(task: Task, train: Sequence[Example]) -> list[str]:
+    """Ways to ask for the same, the usual one first, in English and in Spanish, and none at all."""
+    if isinstance(task, Classify):
+        names = ", ".join(label_texts(task.known_labels))
+        return [
+            for_labels(task),
+            f"Which of these fits the text best? {names}. Answer with that one and nothing else.",
+            f"You sort texts. Write only the category of the text: {names}.",
+            f"Clasifica el texto. Responde solo con una de estas categorías: {names}.",
+            for_labels_unnamed(),
+            "",
+        ]
+    assert isinstance(task, Generate)
+    usual = for_answers(task, train)
+    if task.answer == "json":
+        return [
+            usual,
+            f"{usual} Copy the values from the text, word for word.",
+            f"You turn each text into JSON. {usual} No explanation.",
+            f"Convierte cada texto en JSON, sin explicaciones ni nada más. {usual}",
+            "",
+        ]
+    return [
+        usual,
+        "Answer exactly, in few words, and add nothing.",
+        "Follow the style and the form of the answers that you are shown, to the letter.",
+        "Responde con exactitud, en pocas palabras y sin añadir nada.",
+        "Sigue al pie de la letra el estilo y la forma de las respuestas que se te muestran.",
+    ]
 
 
 def _listed(keys: Sequence[str]) -> str:

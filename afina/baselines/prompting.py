@@ -40,37 +40,50 @@ def build_prompted(request: Request, name: str, wished_shots: int) -> Baseline:
     base = request.the_base(name)
     if base.kind == "encoder":
         return _by_vectors(request, name, wished_shots)
-    task = request.task
+    model = load_decoder(request, name)
+    return first_that_fits(request, model, name, typical_shots(request, wished_shots), wished_shots)
+
+
+def first_that_fits(
+    request: Request, model: Model, name: str, chosen: Sequence[Example], wished: int
+) -> Prompted:
+    """The fullest prompt that leaves room for the longest questions. Raises ModelError."""
+    for instruction, told in instructions(request):
+        for count in _fewer(len(chosen)):
+            predictor = prompted(request, model, name, instruction, chosen[:count])
+            if all_fit(request, predictor):
+                return Prompted(predictor, facts_of(predictor, wished, told))
+    raise ModelError(
+        "the longest question and its answer leave no room for a prompt in "
+        f"{model.base.context_length} tokens",
+        where=f"evaluate.baselines: {name}",
+        do="leave this baseline out, or take a base with a longer context",
+    )
+
+
+def load_decoder(request: Request, name: str) -> Model:
+    """The recipe's base, ready to write. Raises DataError where a prompt cannot ask for the task,
+    ModelError for an encoder."""
+    from afina.models.load import load
+
+    task, base = request.task, request.the_base(name)
+    if base.kind == "encoder":
+        raise ModelError(
+            f"{name} asks a language model in a prompt, and {base.name} is an encoder",
+            where="evaluate.baselines",
+            do="take zero_shot, few_shot or embedding_linear, which an encoder can serve",
+        )
     if isinstance(task, Classify) and task.several:
         raise DataError(
             f"{name} asks a language model for one label, and this task has several for a text",
             where="evaluate.baselines",
             do="take linear or embedding_linear, which give several",
         )
-    model = _load(request, name)
-    chosen = _shots(request, wished_shots)
-    for instruction, told in _instructions(request):
-        for count in _fewer(len(chosen)):
-            predictor = _prompted(request, model, name, instruction, chosen[:count])
-            if _all_fit(request, predictor):
-                return Prompted(predictor, _facts(predictor, wished_shots, told))
-    raise ModelError(
-        f"the longest question and its answer leave no room for a prompt in {base.context_length} "
-        "tokens",
-        where=f"evaluate.baselines: {name}",
-        do="leave this baseline out, or take a base with a longer context",
-    )
-
-
-def _load(request: Request, name: str) -> Model:
-    from afina.models.load import load
-
-    task = request.task
     written = task if isinstance(task, Generate) else Generate(answer="text")
-    return load(request.the_base(name), written, None, **request.loading())
+    return load(base, written, None, **request.loading())
 
 
-def _instructions(request: Request) -> list[tuple[str, tuple[str, ...]]]:
+def instructions(request: Request) -> list[tuple[str, tuple[str, ...]]]:
     """Instructions from the fullest to the shortest, each with what must be told about it."""
     task = request.task
     if isinstance(task, Generate):
@@ -80,7 +93,8 @@ def _instructions(request: Request) -> list[tuple[str, tuple[str, ...]]]:
     return [(for_labels(task), ()), (for_labels_unnamed(), (short,))]
 
 
-def _shots(request: Request, count: int) -> list[Example]:
+def typical_shots(request: Request, count: int) -> list[Example]:
+    """Training rows that are typical and unlike each other."""
     if count == 0:
         return []
     strata = [request.task.stratum(example) for example in request.train]
@@ -92,9 +106,10 @@ def _fewer(count: int) -> list[int]:
     return list(range(count, 0, -1)) if count else [0]
 
 
-def _prompted(
+def prompted(
     request: Request, model: Model, name: str, instruction: str, shots: Sequence[Example]
 ) -> PromptedBase:
+    """The base behind one prompt."""
     from afina.models.prompted import PromptedBase
 
     task = request.task
@@ -102,13 +117,13 @@ def _prompted(
         model,
         name=name,
         instruction=instruction,
-        shots=[_conversation(task, example) for example in shots],
+        shots=[as_shown(task, example) for example in shots],
         classify=task if isinstance(task, Classify) else None,
         batch_size=request.settings.batch_size,
     )
 
 
-def _conversation(task: object, example: Example) -> tuple[Message, ...]:
+def as_shown(task: object, example: Example) -> tuple[Message, ...]:
     """A training row as it is shown: without its system message, which the head has already."""
     if isinstance(example, ChatExample):
         return tuple(m for m in example.messages if m.role != "system")
@@ -121,7 +136,7 @@ def _conversation(task: object, example: Example) -> tuple[Message, ...]:
     return (Message("user", example.text), Message("assistant", answer))
 
 
-def _all_fit(request: Request, predictor: PromptedBase) -> bool:
+def all_fit(request: Request, predictor: PromptedBase) -> bool:
     """Whether the longest training questions, with their answers, fit behind the head."""
     from afina.models.predictor import MAX_NEW_TOKENS
 
@@ -136,7 +151,8 @@ def _all_fit(request: Request, predictor: PromptedBase) -> bool:
     return longest + answer < context
 
 
-def _facts(predictor: PromptedBase, wished: int, told: tuple[str, ...]) -> Facts:
+def facts_of(predictor: PromptedBase, wished: int, told: tuple[str, ...]) -> Facts:
+    """What the prompt is, and what is to be said about it."""
     shown = len(predictor.shots)
     fewer = f"{shown} of {wished} examples: more do not fit the context, or are not there"
     notes = (*told, fewer) if shown < wished else told

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from afina.errors import DataError, ModelError
-from afina.recipe import Evaluate
+from afina.recipe import Evaluate, Goal
 from afina.tasks import Classify, Generate
 from afina.types import Answer, Example, Input, LabelledExample, Task
 
@@ -81,7 +81,10 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Request:
-    """The resolved task, the training rows, the recipe's base (None: not at hand) and settings."""
+    """The resolved task, the training rows, the recipe's base (None: not at hand) and settings.
+
+    ``validation``: rows that a baseline may choose by; ``goal``: what counts.
+    """
 
     task: Task
     train: tuple[Example, ...]
@@ -91,6 +94,8 @@ class Request:
     device: str = "auto"
     precision: Precision = "auto"
     cache: Path | None = None
+    validation: tuple[Example, ...] = ()
+    goal: Goal | None = None
 
     def check(self, name: str) -> None:
         """Raise DataError where there is nothing to learn from."""

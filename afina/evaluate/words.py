@@ -228,6 +228,9 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "nearest": ("Nearest neighbour", "Vecino más cercano"),
     "zero_shot": ("Base zero-shot", "Base sin ejemplos"),
     "few_shot": ("Base few-shot", "Base con ejemplos"),
+    "few_shot_random": ("Base, random examples", "Base con ejemplos al azar"),
+    "few_shot_nearest": ("Base, nearest examples", "Base con los ejemplos más parecidos"),
+    "prompt_search": ("Base, best prompt found", "Base con el mejor prompt hallado"),
 }
 """Names of the usual candidates; any other is shown by its own."""
 

@@ -66,6 +66,8 @@ def candidates(run: Run, recipe: Recipe, dataset: Dataset, say: Say = silent) ->
             seed=recipe.train.seed,
             device=recipe.train.device,
             precision=recipe.train.precision,
+            validation=dataset.validation,
+            goal=recipe.goal,
         )
 
     tuned = Candidate("tuned", lambda: TunedModel.open(run.model_folder), say)

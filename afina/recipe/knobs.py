@@ -188,7 +188,11 @@ class Evaluate(Knobs):
     scorers: tuple[str, ...] | None = None
     """Which scores are taken; left out: those of the task."""
     few_shot: int = Field(4, ge=1, le=100)
-    """Examples in the prompt of the few-shot baseline."""
+    """Examples in the prompt of the few-shot baselines."""
+    instructions: tuple[str, ...] = ()
+    """Instructions of your own that the prompt search tries beside its own."""
+    search_calls: int = Field(400, ge=20, le=100_000)
+    """Answers that the prompt search may ask of the base before it chooses."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Confidence of the intervals and of the comparison."""
     resamples: int = Field(2000, ge=100, le=100_000)
