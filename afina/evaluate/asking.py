@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from afina.errors import AfinaError, Interrupted, ModelError
+from afina.tasks import Generate, calls
 from afina.types import Answer, Example, Likelihood, Predictor, Task
 
 Say = Callable[[str], None]
@@ -94,7 +95,7 @@ def _ask(
         questions = [task.question(example) for example in test[start : start + size]]
         answers = candidate.predict(questions)
         _count(candidate.name, len(answers), len(questions))
-        found.answers.extend(answers)
+        found.answers.extend(_as_gold(task, answers))
     seconds = time.perf_counter() - opened
     rows = len(test)
     found.costs = {
@@ -107,6 +108,13 @@ def _ask(
     }
     if likelihood:
         _ask_likelihood(predictor, test, found)
+
+
+def _as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:
+    """Answers in the form in which the task gives the right ones (calls of tools as values)."""
+    if not isinstance(task, Generate):
+        return list(answers)
+    return [replace(answer, text=calls.of_answer(answer.text)) for answer in answers]
 
 
 def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) -> None:

@@ -121,6 +121,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
     base = resolve(recipe.base, say=say)
     check_kind(base, dataset.task)
     renderer = load_renderer(base)
+    _check_calls(dataset, renderer)
     limit = recipe.train.max_length or base.context_length
     rules: dict[str, Any] = {"max_length": limit, "on_too_long": recipe.train.on_too_long}
     rows = encode(dataset.train, dataset.task, renderer, **rules)
@@ -142,4 +143,32 @@ def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
                 f"no baseline is called {name}",
                 where="evaluate.baselines",
                 do=nearest(name, BASELINES),
+            )
+
+
+def _check_calls(dataset: Dataset, renderer: ChatRenderer) -> None:
+    """Refuse calls of tools that the base's template writes in a form that could not be read back.
+
+    What is learned would then be scored as wrong, and served as text. Raises DataError.
+    """
+    from afina.tasks import Generate, calls
+    from afina.types import ChatExample
+
+    task = dataset.task
+    if not isinstance(task, Generate):
+        return
+    for example in (*dataset.train, *dataset.validation):
+        if not isinstance(example, ChatExample) or not example.messages[-1].tool_calls:
+            continue
+        asked = task.question(example)
+        before = len(renderer.prompt(asked.messages, asked.tools))
+        written = renderer.decode(task.encode(example, renderer).ids[before:])
+        if calls.of_answer(written.strip()) != task.gold(example).text:
+            shown = repr(written.strip()[:80]) if written.strip() else "nothing"
+            raise DataError(
+                f"the chat template of the base writes the calls of tools as {shown}, which is "
+                f"not {calls.OPEN}{{…}}{calls.CLOSE}: they could neither be scored nor served",
+                where=example.where,
+                do="take a base whose template writes that form (Qwen's, for one), or write the "
+                "calls as text in the content of the turn",
             )

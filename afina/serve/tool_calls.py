@@ -16,8 +16,7 @@ from typing import Any
 from afina.serve.body import parse
 from afina.serve.failure import ApiError
 from afina.serve.schema import Schema
-
-_OPEN, _CLOSE = "<tool_call>", "</tool_call>"
+from afina.tasks.calls import CLOSE, OPEN
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,20 @@ class ToolCallReader:
         """What is certain after this bit."""
         self._held += text
         while True:
-            begin = self._held.find(_OPEN)
+            begin = self._held.find(OPEN)
             if begin < 0:
                 sure = self._sure()
                 yield from self._text(self._held[:sure])
                 self._held = self._held[sure:]
                 return
-            end = self._held.find(_CLOSE, begin)
+            end = self._held.find(CLOSE, begin)
             if end < 0:
                 yield from self._text(self._held[:begin].rstrip())
                 # The white space before an open block waits with it.
                 self._held = self._held[len(self._held[:begin].rstrip()) :]
                 return
-            call = self._call(self._held[begin + len(_OPEN) : end])
-            until = end + len(_CLOSE)
+            call = self._call(self._held[begin + len(OPEN) : end])
+            until = end + len(CLOSE)
             if call is None:
                 yield from self._text(self._held[:until])
             else:
@@ -95,7 +94,7 @@ class ToolCallReader:
         """How many of the held characters cannot belong to the beginning of a call."""
         held = self._held
         at = held.rfind("<")
-        cut = at if at >= 0 and _OPEN.startswith(held[at:]) else len(held)
+        cut = at if at >= 0 and OPEN.startswith(held[at:]) else len(held)
         return len(held[:cut].rstrip())
 
     def _call(self, inside: str) -> ToolCall | None:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, cast
 from pydantic import Field
 
 from afina.errors import DataError
+from afina.tasks import calls
 from afina.types import (
     IGNORED,
     Answer,
@@ -79,7 +80,7 @@ class Generate(Task):
         return Input(self._with_system(given.messages), given.tools)
 
     def gold(self, example: Example) -> Answer:
-        return Answer(text=cast(ChatExample, example).messages[-1].content)
+        return Answer(text=calls.of_turn(cast(ChatExample, example).messages[-1]))
 
     def encode(self, example: Example, renderer: Renderer) -> Encoded:
         row = cast(ChatExample, example)

@@ -411,3 +411,26 @@ def test_every_scorer_works_on_some_task() -> None:
             else:
                 assert score.value == perfect[facts["unit"]]
     assert measured == set(SCORERS)
+
+
+def test_calls_of_tools_are_scored_as_values() -> None:
+    """The turn with calls has no text; what a model writes for it is a block of JSON."""
+    call = {"function": {"name": "light", "arguments": {"a": 1, "b": 2}}}
+    rows = [
+        replace(
+            row,
+            messages=(row.messages[0], replace(row.messages[1], content="", tool_calls=(call,))),
+        )
+        for row in chats(["ignored"] * 20)
+    ]
+    right = '<tool_call>{"arguments": {"b": 2, "a": 1}, "name": "light"}</tool_call>'
+    wrong = '<tool_call>{"arguments": {"b": 2}, "name": "light"}</tool_call>'
+    task = JSON.resolve(rows)
+    report = measure(
+        [texts_of("tuned", [right] * 20), texts_of("linear", ["", wrong] * 10)], rows, task
+    )
+    scores = {c.name: {k: s.value for k, s in c.scores.items()} for c in report.candidates}
+    assert scores["tuned"]["exact_match"] == 1.0
+    assert scores["linear"]["exact_match"] == 0.0
+    assert scores["linear"]["json_valid"] == 0.5
+    assert 0.0 < scores["linear"]["field_f1"] < 1.0
