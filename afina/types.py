@@ -15,7 +15,12 @@ if TYPE_CHECKING:
     import torch
 
 Role = Literal["system", "user", "assistant", "tool"]
-Head = Literal["labels", "tokens"]
+Head = Literal["tokens", "labels", "tags", "vector"]
+"""What a network is asked for: log-probabilities of tokens; scores of labels for each text; scores
+of labels for each token; a vector for each text."""
+Targets = Literal["tokens", "one_label", "labels", "number", "tags", "span", "nothing"]
+"""What a row's targets mean: the next tokens; one right label, or any number of them; a number; a
+label for each token; first and last token of a stretch; nothing (the rows themselves say it)."""
 IGNORED = -100
 """Target of a token that is not in the loss (the convention of PyTorch's cross-entropy)."""
 
@@ -175,29 +180,55 @@ class Renderer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An example as numbers. ``targets``: one id a token (IGNORED outside the loss) for the head
-    ``tokens``; one number a label (1.0 or 0.0) for the head ``labels``. ``row`` is the example's id.
+    """An example as numbers. ``row`` is the example's id.
+
+    ``targets``, by their kind (``Targets``): ``tokens`` and ``tags``, one id a token (IGNORED outside
+    the loss); ``one_label`` and ``labels``, 1.0 or 0.0 a label; ``number``, one; ``span``, two token
+    positions. ``others`` are the further sequences of a row that is made of several (the worse
+    answer beside the better one, the passage beside its question). ``noted`` are numbers that were
+    worked out once before training (``Objective.observe``).
     """
 
     row: str
     ids: tuple[int, ...]
     targets: tuple[int, ...] | tuple[float, ...]
+    others: tuple[Encoded, ...] = ()
+    noted: tuple[float, ...] = ()
+
+    @property
+    def sequences(self) -> tuple[Encoded, ...]:
+        """The row's own sequence and the others."""
+        return (self, *self.others)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all sequences."""
+        return sum(len(s.ids) for s in self.sequences)
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest sequence."""
+        return max(len(s.ids) for s in self.sequences)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows of one forward pass, padded on the right.
+    """Sequences of one forward pass, padded on the right.
 
-    ``ids`` int64 [B, T]; ``lengths`` int64 [B]; ``targets`` int64 [B, T] (tokens) or float32 [B, C]
-    (labels). ``rows`` are the examples' ids, to name them when a loss is not finite. ``one_of``:
-    exactly one label is right in each row (softmax), else each stands alone (sigmoid).
+    ``ids`` int64 [B, T]; ``lengths`` int64 [B]; ``targets`` by their ``kind``: int64 [B, T] (tokens,
+    tags), float32 [B, C] (labels, number), int64 [B, 2] (span), [B, 0] (nothing). A row of several
+    sequences takes as many places, one after the other: ``row_of`` int64 [B] says whose each is.
+    ``rows`` are the examples' ids, to name them when a loss is not finite. ``noted`` float32 [B, K]:
+    what ``Objective.observe`` gave.
     """
 
     ids: torch.Tensor
     lengths: torch.Tensor
     targets: torch.Tensor
+    kind: Targets
+    row_of: torch.Tensor
     rows: tuple[str, ...] = ()
-    one_of: bool = True
+    noted: torch.Tensor | None = None
 
 
 class Network(Protocol):
@@ -215,6 +246,14 @@ class Network(Protocol):
         """Scores (logits) [B, C], float32, differentiable."""
         ...
 
+    def tag_scores(self, batch: Batch) -> torch.Tensor:
+        """Scores (logits) [B, T, C] of each token, float32, differentiable."""
+        ...
+
+    def vectors(self, batch: Batch) -> torch.Tensor:
+        """One vector [B, D] a sequence, float32, differentiable, of any length."""
+        ...
+
 
 # ---------------------------------------------------------------------------- what is chosen
 
@@ -225,6 +264,16 @@ class Task(Knobs):
     name: str
     accepts: ClassVar[tuple[type[Example], ...]]
     head: ClassVar[Head]
+
+    @property
+    def targets(self) -> Targets:
+        """What the targets of an encoded row mean; known once the task is resolved."""
+        raise NotImplementedError
+
+    @property
+    def outputs(self) -> int:
+        """Scores that a new head gives; 0 where the base's own head, or none, is used."""
+        return 0
 
     def resolve(self, examples: Sequence[Example]) -> Task:
         """The same task with everything filled in that the examples decide (labels and so on).
@@ -245,9 +294,17 @@ class Task(Knobs):
         """The example as token ids and targets."""
         raise NotImplementedError
 
+    def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
+        """The token ids that a network is given when it answers; the same as in training."""
+        raise NotImplementedError
+
+    def from_scores(self, scores: Sequence[float], prompt_tokens: int = 0) -> Answer:
+        """Scores of the head ``labels`` for one text as an answer."""
+        raise NotImplementedError
+
     def length(self, example: Example, renderer: Renderer) -> int:
-        """Tokens of the example, answer included."""
-        return len(self.encode(example, renderer).ids)
+        """Tokens of the example (of its longest sequence), answer included."""
+        return self.encode(example, renderer).longest
 
     def stratum(self, example: Example) -> str | None:
         """What a stratified split keeps in proportion; None where there is nothing."""
@@ -276,11 +333,18 @@ class Objective(Knobs):
     name: str
     needs: ClassVar[tuple[type[Example], ...]]
 
-    def weight(self, batch: Batch, head: Head) -> float:
+    def observe(self, network: Network, batch: Batch) -> torch.Tensor | None:
+        """Numbers [B, K] of each sequence that stay what they are while the weights move: a
+        reference's log-probabilities, a teacher's scores. Asked once, of the network as it was
+        before the first step; they come back as ``Batch.noted``. None: there is nothing to note.
+        """
+        return None
+
+    def weight(self, batch: Batch) -> float:
         """What this batch counts for, known before the forward pass (exact accumulation)."""
         raise NotImplementedError
 
-    def loss(self, network: Network, batch: Batch, head: Head) -> Loss:
+    def loss(self, network: Network, batch: Batch) -> Loss:
         """The loss of a batch, as a sum; the loop divides by the weight of the whole step."""
         raise NotImplementedError
 

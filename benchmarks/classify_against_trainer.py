@@ -71,8 +71,8 @@ class Ours:
             start = time.perf_counter()
             rows = [self.rows[i] for i in self.schedule.step(self.at)]
             for part in micro_batches(rows, OUR_BATCH):
-                batch = collate(part, one_of=True, device=self.model.device)
-                loss = Supervised().loss(self.model.network, batch, "labels")
+                batch = collate(part, kind="one_label", device=self.model.device)
+                loss = Supervised().loss(self.model.network, batch)
                 (loss.total / len(rows)).backward()
                 self.weights.collect_gradients()
             share = rate_share("linear", self.at, self.total, round(0.06 * self.total))
@@ -87,7 +87,7 @@ class Ours:
         right = 0
         with torch.no_grad():
             for part in micro_batches(encoded, 128):
-                batch = collate(part, one_of=True, device=self.model.device)
+                batch = collate(part, kind="one_label", device=self.model.device)
                 scores = network.label_scores(batch)
                 right += int((scores.argmax(1) == batch.targets.argmax(1)).sum())
         return right / len(rows)
@@ -132,8 +132,8 @@ def equality(base: Base, task: Classify, pairs: list[tuple[str, str]]) -> dict[s
         own_task.encode(LabelledExample(id=str(i), where="", text=t, labels=(c,)), model.renderer)
         for i, (t, c) in enumerate(pairs[:THEIR_BATCH])
     ]
-    batch = collate(rows, one_of=True, device=model.device)
-    loss = Supervised().loss(model.network, batch, "labels")
+    batch = collate(rows, kind="one_label", device=model.device)
+    loss = Supervised().loss(model.network, batch)
     (loss.total / loss.weight).backward()
     ours = float(loss.total.detach()) / loss.weight
     with tempfile.TemporaryDirectory() as folder:

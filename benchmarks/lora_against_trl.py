@@ -84,8 +84,8 @@ class Ours:
             chosen = self.batches[index % len(self.batches)]
             start = time.perf_counter()
             for part in micro_batches(chosen, BATCH):
-                batch = collate(part, one_of=True, device=self.model.device)
-                loss = Supervised().loss(self.model.network, batch, "tokens")
+                batch = collate(part, kind="tokens", device=self.model.device)
+                loss = Supervised().loss(self.model.network, batch)
                 (loss.total / loss.weight).backward()
                 self.weights.collect_gradients()
             self.weights.step(1.0, self.weights.gradient_norm())
@@ -171,8 +171,8 @@ def equality(base: Base, data: list[dict[str, Any]], encoded: list[Encoded]) -> 
     for name, parameter in trainer.model.named_parameters():
         if parameter.requires_grad:  # the same start: the adapters are drawn at random
             own["module." + name].data.copy_(parameter.data)
-    batch = collate(_same_rows(inputs, encoded), one_of=True, device=model.device)
-    loss = Supervised().loss(model.network.train(), batch, "tokens")
+    batch = collate(_same_rows(inputs, encoded), kind="tokens", device=model.device)
+    loss = Supervised().loss(model.network.train(), batch)
     ours = loss.total / loss.weight
     ours.backward()
     dots = norms = 0.0

@@ -40,7 +40,7 @@ def build(request: Request) -> Baseline:
         found = embedder.vectors(texts, normalised=True, cache=request.cache)
         scores = fitted.scores((found - middle) / spread).tolist()
         return [
-            task.answer(row, len(embedder.ids(text)))
+            task.from_scores(row, len(embedder.ids(text)))
             for row, text in zip(scores, texts, strict=True)
         ]
 

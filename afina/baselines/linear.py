@@ -27,7 +27,7 @@ def build(request: Request) -> Baseline:
 
     def predict(inputs: Sequence[Input]) -> list[Answer]:
         scores = fitted.scores(features([given.text for given in inputs]))
-        return [task.answer(row) for row in scores.tolist()]
+        return [task.from_scores(row) for row in scores.tolist()]
 
     what = f"logistic regression on TF-IDF of {features.matrix.shape[1]} words and pieces of words"
     return Fitted("linear", Facts(what, notes=fitted.notes), predict)

@@ -31,7 +31,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model: its scores (logits for ``Classify.answer``), and how it came about."""
+    """A fitted model: its scores (logits for ``Classify.from_scores``), and how it came about."""
 
     scores: Callable[[Any], np.ndarray]
     strength: float

@@ -196,7 +196,7 @@ def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
         texts = [given.text for given in inputs]
         cosines = embedder.vectors(texts, normalised=True, cache=request.cache) @ places.T
         return [
-            task.answer(row, len(embedder.ids(text)))
+            task.from_scores(row, len(embedder.ids(text)))
             for row, text in zip((SHARPNESS * cosines).tolist(), texts, strict=True)
         ]
 

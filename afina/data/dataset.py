@@ -76,14 +76,19 @@ class Dataset:
 
 
 def prepare(
-    data: Data, task: Task, *, count_tokens: Callable[[Example], int] | None = None
+    data: Data,
+    task: Task,
+    *,
+    shapes: tuple[type[Example], ...] | None = None,
+    count_tokens: Callable[[Example], int] | None = None,
 ) -> Dataset:
     """Read, check, clean, resolve the task, split. Writes nothing.
 
+    ``shapes``: the shapes of rows that are wanted, left out: all that the task accepts.
     ``count_tokens`` measures a row for the check's lengths. Raises DataError where files, rows or
     shares cannot serve, MachineError where a hub data set cannot be had.
     """
-    readings = _read_all(data, task)
+    readings = _read_all(data, shapes or task.accepts)
     items = clean.items_of(readings)
     clean.refuse_same_files(items)
     kept, drops = _clean(items, readings, data)
@@ -109,7 +114,7 @@ def prepare(
 # ---------------------------------------------------------------------------- reading, cleaning
 
 
-def _read_all(data: Data, task: Task) -> dict[str, Reading]:
+def _read_all(data: Data, shapes: tuple[type[Example], ...]) -> dict[str, Reading]:
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     given = {part: source for part, source in sources.items() if source is not None}
     found = {part: find(source) for part, source in given.items()}
@@ -122,7 +127,7 @@ def _read_all(data: Data, task: Task) -> dict[str, Reading]:
             source,
             data.columns,
             data.encoding,
-            task.accepts,
+            shapes,
             group=column if data.split.by == "group" and part == "train" else None,
             time=column if data.split.by == "time" and part == "train" else None,
             names=names,

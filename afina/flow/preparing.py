@@ -62,7 +62,12 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
     def renderer() -> ChatRenderer:
         return load_renderer(resolve(recipe.base, say=say))
 
-    return prepare(recipe.data, task, count_tokens=lambda e: task.length(e, renderer()))
+    return prepare(
+        recipe.data,
+        task,
+        shapes=recipe.shapes,
+        count_tokens=lambda e: task.length(e, renderer()),
+    )
 
 
 def special_tokens(recipe: Recipe, dataset: Dataset, *, say: Say = silent) -> list[tuple[str, str]]:
@@ -116,7 +121,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
     from afina.train.plan import make_plan
     from afina.train.rows import encode
 
-    dataset = prepare_data(recipe.data, recipe.task)
+    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes)
     _check_evaluation(recipe, dataset)
     base = resolve(recipe.base, say=say)
     check_kind(base, dataset.task)

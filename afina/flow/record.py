@@ -25,7 +25,7 @@ def reopen_dataset(run: Run) -> Dataset:
     from afina.data import prepare as prepare_data
 
     recipe = recipe_of(run)
-    dataset = prepare_data(recipe.data, recipe.task)
+    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes)
     noted = run.read("data/fingerprint.json")["fingerprint"]
     if dataset.fingerprint != noted:
         raise RunError(

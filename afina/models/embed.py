@@ -14,7 +14,7 @@ import torch
 from afina.errors import ModelError
 from afina.models.likelihood import like_lengths, padded
 from afina.models.load import Model, load
-from afina.models.network import LabelNetwork, pool
+from afina.models.network import LabelNetwork, VectorNetwork, pool
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.tasks import Classify
@@ -80,7 +80,7 @@ class Embedder:
     def of(cls, model: Model) -> Embedder:
         """A tuned model: the vector that its label head sees, or the mean of its states."""
         network = model.network
-        if isinstance(network, LabelNetwork):
+        if isinstance(network, LabelNetwork | VectorNetwork):
             pooled: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = network.pooled
         else:
             pooled = _states(model, "mean")

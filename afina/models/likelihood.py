@@ -67,7 +67,8 @@ def answer_losses(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, in
         for place, i in enumerate(part):
             targets[place, : len(rows[i].targets)] = torch.tensor(rows[i].targets)
         counts = (targets[:, 1:] != IGNORED).sum(1).tolist()
-        values = model.network.token_logprobs(Batch(ids, lengths, targets)).double().cpu()
+        batch = Batch(ids, lengths, targets, "tokens", torch.arange(len(ids), device=ids.device))
+        values = model.network.token_logprobs(batch).double().cpu()
         start = 0
         for i, count in zip(part, counts, strict=True):
             result[i] = (-float(values[start : start + count].sum()), count)
@@ -108,7 +109,9 @@ def label_scores(
     result: list[list[float]] = [[]] * len(rows)
     for part in like_lengths([len(r) for r in rows], batch_size or ROWS_AT_ONCE):
         ids, lengths = padded([rows[i] for i in part], model.device)
-        scores = model.network.label_scores(Batch(ids, lengths, targets=ids)).cpu().tolist()
+        none = torch.empty(len(ids), 0, dtype=torch.long, device=ids.device)
+        batch = Batch(ids, lengths, none, "nothing", torch.arange(len(ids), device=ids.device))
+        scores = model.network.label_scores(batch).cpu().tolist()
         for i, own in zip(part, scores, strict=True):
             result[i] = own
     return result

@@ -14,11 +14,11 @@ from torch import nn
 from afina.errors import ModelError
 from afina.models.attention import register as register_attention
 from afina.models.lora_linear import fuse as fuse_adapters
-from afina.models.network import LabelNetwork, TokenNetwork
+from afina.models.network import Body, LabelNetwork, TagNetwork, TokenNetwork, VectorNetwork
 from afina.models.pooler import settle_pooler
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
-from afina.tasks import Classify
+from afina.tasks import Pooled
 from afina.types import Head, Method, Task
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -31,7 +31,7 @@ class Model:
     base: Base
     task: Task
     method: Method | None
-    network: TokenNetwork | LabelNetwork
+    network: Body
     renderer: ChatRenderer
     dtype: torch.dtype
     device: torch.device
@@ -99,19 +99,26 @@ def load(
         module = method.apply(module, task.head)
         if method.adapter and not exact:
             fuse_adapters(module)
-    network: TokenNetwork | LabelNetwork
-    if isinstance(task, Classify):
-        network = LabelNetwork(module, pooling_of(base, task), len(task.known_labels))
+    network = _with_head(module, base, task)
+    if network.head is not None:
         network.head.requires_grad_(method is not None)
-    else:
-        network = TokenNetwork(module)
     network.to(device).eval()
     return Model(base, task, method, network, renderer, dtype, torch.device(device), exact)
 
 
+def _with_head(module: nn.Module, base: Base, task: Task) -> Body:
+    if task.head == "tokens":
+        return TokenNetwork(module)
+    if task.head == "labels":
+        return LabelNetwork(module, pooling_of(base, task), task.outputs)
+    if task.head == "tags":
+        return TagNetwork(module, task.outputs)
+    return VectorNetwork(module, pooling_of(base, task))
+
+
 def pooling_of(base: Base, task: Task) -> str:
     """How a body's states become one vector a text for this task."""
-    wished = task.pooling if isinstance(task, Classify) else "auto"
+    wished = task.pooling if isinstance(task, Pooled) else "auto"
     if wished != "auto":
         return wished
     return base.pooling or ("first" if base.kind == "encoder" else "last")
@@ -158,7 +165,8 @@ def _load_module(
             raise
         module = kind.from_pretrained(base.folder, **options)
     if task.head == "labels":
-        settle_pooler(module, base.folder, pooling_of(base, task) == "first")
+        first = task.head != "tags" and pooling_of(base, task) == "first"
+        settle_pooler(module, base.folder, first)
     for layer in module.modules():
         # bitsandbytes would repack 4-bit weights at the first evaluation on a CPU and unpack them
         # for the next step; the frozen weights are to stay bit for bit what they are.

@@ -1,4 +1,4 @@
-"""A loaded model as the objectives see it: token log-probabilities, or scores of labels.
+"""A loaded model as the objectives see it: one class for each kind of head.
 
 Rows are padded on the right. A causal model never looks ahead, so padding cannot reach a real token
 and no mask is needed; a bidirectional one gets a mask as soon as two lengths differ.
@@ -18,17 +18,47 @@ HEAD_CHUNK = 512
 """Positions of the output head worked at once; bounds the logits to 512 × vocabulary."""
 
 
-class TokenNetwork(nn.Module):
-    """A causal language model. ``module``: the Transformers model, or the PeftModel around it."""
+class Body(nn.Module):
+    """A Transformers model, or the PeftModel around it, and what can be asked of it.
+
+    Each head answers one of the four questions of ``types.Network``; the others are TypeErrors.
+    """
+
+    head: nn.Linear | None
+    """A new head of ours, saved beside the body; None where the base's own, or none, is used."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+        self.head = None
 
     @property
     def core(self) -> Any:
         """The Transformers model itself."""
         return getattr(self.module, "get_base_model", lambda: self.module)()
+
+    def outputs(self, batch: Batch) -> torch.Tensor:
+        """What this head gives for a batch, float32."""
+        raise TypeError(f"{type(self).__name__} has no outputs of its own")
+
+    def token_logprobs(self, batch: Batch) -> torch.Tensor:
+        raise TypeError(f"{type(self).__name__} has no output tokens")
+
+    def label_scores(self, batch: Batch) -> torch.Tensor:
+        raise TypeError(f"{type(self).__name__} has no scores of labels")
+
+    def tag_scores(self, batch: Batch) -> torch.Tensor:
+        raise TypeError(f"{type(self).__name__} has no scores of tokens")
+
+    def vectors(self, batch: Batch) -> torch.Tensor:
+        raise TypeError(f"{type(self).__name__} has no vectors")
+
+
+class TokenNetwork(Body):
+    """A causal language model."""
+
+    def outputs(self, batch: Batch) -> torch.Tensor:
+        return self.token_logprobs(batch)
 
     def hidden(self, ids: torch.Tensor) -> torch.Tensor:
         """Last hidden states [B, T, D] of right-padded ids [B, T]."""
@@ -54,11 +84,8 @@ class TokenNetwork(nn.Module):
         )
         return result
 
-    def label_scores(self, batch: Batch) -> torch.Tensor:
-        raise TypeError("a language model has no label head")
 
-
-class LabelNetwork(nn.Module):
+class LabelNetwork(Body):
     """A body with a linear head over one vector a text.
 
     ``pooling``: ``first`` (through the body's own pooler where it has one, as BERT's classifiers
@@ -66,19 +93,16 @@ class LabelNetwork(nn.Module):
     float32 whatever the body's precision.
     """
 
+    head: nn.Linear
+
     def __init__(self, module: nn.Module, pooling: str, labels: int, dropout: float = 0.1) -> None:
-        super().__init__()
-        self.module = module
+        super().__init__(module)
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(int(self.core.config.hidden_size), labels)
-        nn.init.normal_(self.head.weight, std=0.02)
-        nn.init.zeros_(self.head.bias)
+        self.head = _new_head(self.core, labels)
 
-    @property
-    def core(self) -> Any:
-        """The Transformers model itself."""
-        return getattr(self.module, "get_base_model", lambda: self.module)()
+    def outputs(self, batch: Batch) -> torch.Tensor:
+        return self.label_scores(batch)
 
     def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """One float32 vector [B, D] a row."""
@@ -89,17 +113,66 @@ class LabelNetwork(nn.Module):
         scores: torch.Tensor = self.head(self.dropout(self.pooled(batch.ids, batch.lengths)))
         return scores
 
-    def token_logprobs(self, batch: Batch) -> torch.Tensor:
-        raise TypeError("a classifier has no output tokens")
+
+class TagNetwork(Body):
+    """A body with a linear head, float32, over each token."""
+
+    head: nn.Linear
+
+    def __init__(self, module: nn.Module, labels: int, dropout: float = 0.1) -> None:
+        super().__init__(module)
+        self.dropout = nn.Dropout(dropout)
+        self.head = _new_head(self.core, labels)
+
+    def outputs(self, batch: Batch) -> torch.Tensor:
+        return self.tag_scores(batch)
+
+    def tag_scores(self, batch: Batch) -> torch.Tensor:
+        """Scores [B, T, C], float32; those of the padding mean nothing."""
+        states, _ = _states(self.core, batch.ids, batch.lengths)
+        scores: torch.Tensor = self.head(self.dropout(states[0].float()))
+        return scores
 
 
-def pool(core: Any, ids: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Float32 vectors [B, D]: the body's states brought to one vector a row."""
+class VectorNetwork(Body):
+    """A body whose states become one vector a text, without a head."""
+
+    def __init__(self, module: nn.Module, pooling: str) -> None:
+        super().__init__(module)
+        self.pooling = pooling
+
+    def outputs(self, batch: Batch) -> torch.Tensor:
+        return self.vectors(batch)
+
+    def vectors(self, batch: Batch) -> torch.Tensor:
+        """Vectors [B, D], float32."""
+        return self.pooled(batch.ids, batch.lengths)
+
+    def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """One float32 vector [B, D] a row."""
+        return pool(self.core, ids, lengths, self.pooling)
+
+
+def _new_head(core: Any, outputs: int) -> nn.Linear:
+    head = nn.Linear(int(core.config.hidden_size), outputs)
+    nn.init.normal_(head.weight, std=0.02)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def _states(core: Any, ids: torch.Tensor, lengths: torch.Tensor) -> tuple[Any, torch.Tensor]:
+    """The body's output for right-padded ids, and which places are real tokens [B, T]."""
     width = ids.shape[1]
     inside = torch.arange(width, device=ids.device)[None, :] < lengths[:, None]
     mask = None if bool((lengths == width).all()) else inside.long()
     caches = "use_cache" in signature(core.forward).parameters
     out = core(input_ids=ids, attention_mask=mask, **({"use_cache": False} if caches else {}))
+    return out, inside
+
+
+def pool(core: Any, ids: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Float32 vectors [B, D]: the body's states brought to one vector a row."""
+    out, inside = _states(core, ids, lengths)
     states: torch.Tensor = out[0]
     if pooling == "first":
         through_pooler: torch.Tensor | None = getattr(out, "pooler_output", None)

@@ -17,8 +17,8 @@ from afina.models.load import Model
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
-from afina.tasks import Classify, Generate
-from afina.types import Answer, Example, Input, LabelledExample
+from afina.tasks import Classify, Generate, Pooled
+from afina.types import Answer, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
 """Longest answer where neither the task nor the request says."""
@@ -64,8 +64,8 @@ class TunedModel:
         return cls(model, name=name, created=created, batch_size=batch_size)
 
     @property
-    def task(self) -> Classify | Generate:
-        return cast("Classify | Generate", self.model.task)
+    def task(self) -> Task:
+        return self.model.task
 
     @property
     def max_new_tokens(self) -> int:
@@ -85,9 +85,9 @@ class TunedModel:
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         """One answer for each input, in order. Raises ModelError for one that is too long."""
-        if isinstance(self.task, Classify):
-            return self.classify([given.text for given in inputs])
         prompts = [self.prompt(given) for given in inputs]
+        if isinstance(self.task, Pooled):
+            return self._label(self.task, prompts)
         return write_answers(self.model, prompts, self.max_new_tokens, self.batch_size)
 
     def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
@@ -113,10 +113,7 @@ class TunedModel:
         renderer = self.model.renderer
         if isinstance(given, str):
             return renderer.completion(given)
-        if not isinstance(self.task, Generate):
-            return renderer.text(given.text)
-        asked = self.task.ask(given)
-        return renderer.prompt(asked.messages, asked.tools)
+        return self.task.prompt(given, renderer)
 
     def count_tokens(self, given: Input | str) -> int:
         """Tokens of the prompt, template included."""
@@ -149,10 +146,13 @@ class TunedModel:
                 where="model",
                 do="ask /v1/chat/completions, or a model trained with task: classify",
             )
-        rows = [self.model.renderer.text(text) for text in texts]
+        asked = [Input((Message("user", text),)) for text in texts]
+        return self._label(self.task, [self.prompt(given) for given in asked])
+
+    def _label(self, task: Pooled, rows: Sequence[Sequence[int]]) -> list[Answer]:
         check_fits(self.model, rows, [f"text {i + 1}" for i in range(len(rows))])
         scores = label_scores(self.model, rows, self.batch_size)
-        return [self.task.answer(s, len(row)) for s, row in zip(scores, rows, strict=True)]
+        return [task.from_scores(s, len(row)) for s, row in zip(scores, rows, strict=True)]
 
 
 def write_answers(
@@ -181,7 +181,7 @@ def find_device(wished: str) -> str:
     return wished
 
 
-def _answer_limit(task: Classify | Generate) -> int:
+def _answer_limit(task: Task) -> int:
     return (task.max_new_tokens if isinstance(task, Generate) else None) or MAX_NEW_TOKENS
 
 

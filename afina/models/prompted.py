@@ -125,7 +125,7 @@ class PromptedBase:
             ]
         scores = choose(self.model, prompts, self.options, batch_size=self.batch_size)
         return [
-            self.classify.answer(row, len(prompt))
+            self.classify.from_scores(row, len(prompt))
             for row, prompt in zip(scores.tolist(), prompts, strict=True)
         ]
 

@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from afina.errors import CorruptError, ModelError
 from afina.models.load import DTYPES, Model, load
-from afina.models.network import LabelNetwork
+from afina.models.network import Body
 from afina.models.sources import Base, resolve
 from afina.types import Method, Task
 
@@ -44,7 +44,7 @@ def save_model(
         _name_base(folder, model.base)
     else:
         module.save_pretrained(folder)
-    if isinstance(model.network, LabelNetwork):
+    if model.network.head is not None:
         head = {
             n: weights[f"head.{n}"].detach().float().cpu().contiguous() for n in ("weight", "bias")
         }
@@ -98,7 +98,7 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
         here = _as_base(base, folder)
         model = load(here, task, None, dtype=dtype, device=device, exact=exact)
         model.base, model.method = base, method
-    if isinstance(model.network, LabelNetwork):
+    if model.network.head is not None:
         _fill_head(model.network, folder)
     return model
 
@@ -181,14 +181,15 @@ def _fill_adapter(model: Model, folder: Path) -> None:
     set_peft_model_state_dict(module, saved)
 
 
-def _fill_head(network: LabelNetwork, folder: Path) -> None:
+def _fill_head(network: Body, folder: Path) -> None:
     from safetensors.torch import load_file
 
     path = folder / HEAD_FILE
     if not path.is_file():
-        raise ModelError("the classification head is missing", where=str(path), do="train again")
+        raise ModelError("the head is missing", where=str(path), do="train again")
     saved = load_file(path)
     _same_names({"weight", "bias"}, set(saved), path)
+    assert network.head is not None
     network.head.load_state_dict(saved)
 
 

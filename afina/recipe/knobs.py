@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from afina.methods import METHODS
 from afina.objectives import OBJECTIVES, Supervised
 from afina.tasks import TASKS
-from afina.types import Knobs, Method, Objective, Task
+from afina.types import Example, Knobs, Method, Objective, Task
 
 
 def _named(value: Any) -> Any:
@@ -246,6 +246,20 @@ class Recipe(Knobs):
     """What must be reached."""
     serve: Serve = Serve()
     """Where the model answers."""
+
+    @property
+    def shapes(self) -> tuple[type[Example], ...]:
+        """The shapes of rows that both the task and the objective can use."""
+        return tuple(shape for shape in self.task.accepts if shape in self.objective.needs)
+
+    @model_validator(mode="after")
+    def _task_and_objective_fit(self) -> Recipe:
+        if not self.shapes:
+            raise ValueError(
+                f"objective {self.objective.name} has nothing to learn from the rows of a "
+                f"{self.task.name} task"
+            )
+        return self
 
 
 __all__ = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from afina.tasks.classify import Classify
 from afina.tasks.generate import Generate
+from afina.tasks.pooled import Pooled
 from afina.types import Task
 
 TASKS: tuple[type[Task], ...] = (
@@ -11,4 +12,4 @@ TASKS: tuple[type[Task], ...] = (
     Generate,
 )
 
-__all__ = ["TASKS", "Classify", "Generate"]
+__all__ = ["TASKS", "Classify", "Generate", "Pooled"]

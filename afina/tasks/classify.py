@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, cast
 from pydantic import Field
 
 from afina.errors import DataError
+from afina.tasks.pooled import Pooled
 from afina.types import (
     Answer,
     Encoded,
@@ -18,11 +19,11 @@ from afina.types import (
     LabelledExample,
     Message,
     Renderer,
-    Task,
+    Targets,
 )
 
 
-class Classify(Task):
+class Classify(Pooled):
     """Give each text one label, or several."""
 
     name: Literal["classify"] = "classify"
@@ -32,16 +33,16 @@ class Classify(Task):
     """Whether a text may have several labels (or none); found in the data when left out."""
     threshold: float = Field(0.5, gt=0.0, lt=1.0)
     """With several labels: the probability from which a label is given."""
-    pooling: Literal["auto", "first", "mean", "last"] = "auto"
-    """How token vectors become one: the first, their mean, or the last. ``auto`` follows the base:
-    what its sentence-embedding configuration says, else the first for encoders, the last for
-    decoders."""
-
-    head_start: Literal["fitted", "random"] = "fitted"
-    """How a new head begins: fitted to the frozen body's vectors (a linear model), or at random."""
-
     accepts: ClassVar[tuple[type[Example], ...]] = (LabelledExample,)
     head: ClassVar[Head] = "labels"
+
+    @property
+    def targets(self) -> Targets:
+        return "labels" if self.several else "one_label"
+
+    @property
+    def outputs(self) -> int:
+        return len(self.known_labels)
 
     def resolve(self, examples: Sequence[Example]) -> Classify:
         rows = [cast(LabelledExample, e) for e in examples]
@@ -86,6 +87,9 @@ class Classify(Task):
         targets = tuple(1.0 if label in has else 0.0 for label in self.known_labels)
         return Encoded(row.id, renderer.text(row.text), targets)
 
+    def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
+        return renderer.text(given.text)
+
     def length(self, example: Example, renderer: Renderer) -> int:
         return len(renderer.text(cast(LabelledExample, example).text))
 
@@ -107,7 +111,7 @@ class Classify(Task):
             raise DataError("the labels are not known yet", where="task.labels")
         return self.labels
 
-    def answer(self, scores: Sequence[float], prompt_tokens: int = 0) -> Answer:
+    def from_scores(self, scores: Sequence[float], prompt_tokens: int = 0) -> Answer:
         """The head's scores (logits, one a label) as an answer with probabilities."""
         labels = self.known_labels
         if self.several:

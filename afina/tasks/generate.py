@@ -20,6 +20,7 @@ from afina.types import (
     Input,
     Message,
     Renderer,
+    Targets,
     Task,
 )
 
@@ -39,6 +40,10 @@ class Generate(Task):
 
     accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample,)
     head: ClassVar[Head] = "tokens"
+
+    @property
+    def targets(self) -> Targets:
+        return "tokens"
 
     def resolve(self, examples: Sequence[Example]) -> Generate:
         form = self.answer
@@ -90,6 +95,10 @@ class Generate(Task):
             for i, counts in zip(rendered.ids, rendered.in_loss, strict=True)
         )
         return Encoded(row.id, rendered.ids, targets)
+
+    def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
+        asked = self.ask(given)
+        return renderer.prompt(asked.messages, asked.tools)
 
     def stratum(self, example: Example) -> str | None:
         """For JSON answers: the value of the first field, if it is a word (an intent, a type)."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from afina.types import IGNORED, Batch, Encoded
+from afina.types import IGNORED, Batch, Encoded, Targets
 
 if TYPE_CHECKING:
     import torch
@@ -53,30 +53,48 @@ class Schedule:
 
 def micro_batches(rows: Sequence[Encoded], size: int) -> list[list[Encoded]]:
     """The rows of a step cut into forward passes of at most ``size`` rows, like lengths together."""
-    ordered = sorted(rows, key=lambda r: -len(r.ids))
+    ordered = sorted(rows, key=lambda r: -r.longest)
     return [ordered[i : i + size] for i in range(0, len(ordered), size)]
 
 
-def collate(rows: Sequence[Encoded], *, one_of: bool, device: torch.device) -> Batch:
-    """Rows as tensors, padded on the right with 0 to the longest of them."""
+def collate(rows: Sequence[Encoded], *, kind: Targets, device: torch.device) -> Batch:
+    """Rows as tensors, padded on the right with 0 to the longest sequence of them."""
     import torch
 
-    lengths = [len(r.ids) for r in rows]
+    sequences = [s for row in rows for s in row.sequences]
+    lengths = [len(s.ids) for s in sequences]
     width = max(lengths)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    labelled = isinstance(rows[0].targets[0], float)
-    if labelled:
-        targets = torch.tensor([r.targets for r in rows], dtype=torch.float32)
-    else:
-        targets = torch.full((len(rows), width), IGNORED, dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : lengths[i]] = torch.tensor(row.ids)
-        if not labelled:
-            targets[i, : lengths[i]] = torch.tensor(row.targets)
+    ids = torch.zeros(len(sequences), width, dtype=torch.long)
+    for i, sequence in enumerate(sequences):
+        ids[i, : lengths[i]] = torch.tensor(sequence.ids)
+    noted = [s.noted for s in sequences]
     return Batch(
         ids.to(device),
         torch.tensor(lengths).to(device),
-        targets.to(device),
+        _targets(sequences, kind, width).to(device),
+        kind,
+        torch.tensor([i for i, row in enumerate(rows) for _ in row.sequences]).to(device),
         tuple(r.row for r in rows),
-        one_of,
+        torch.tensor(noted, dtype=torch.float32).to(device) if noted[0] else None,
     )
+
+
+def _targets(sequences: Sequence[Encoded], kind: Targets, width: int) -> torch.Tensor:
+    import torch
+
+    if kind in ("tokens", "tags"):
+        padded = torch.full((len(sequences), width), IGNORED, dtype=torch.long)
+        for i, sequence in enumerate(sequences):
+            padded[i, : len(sequence.targets)] = torch.tensor(sequence.targets)
+        return padded
+    whole = kind in ("span", "nothing")
+    dtype = torch.long if whole else torch.float32
+    return torch.tensor([s.targets for s in sequences], dtype=dtype)
+
+
+def loss_tokens(row: Encoded, kind: Targets) -> int:
+    """Tokens of a row that the loss counts, of all its sequences (0 where it counts rows)."""
+    if kind not in ("tokens", "tags"):
+        return 0
+    first = 1 if kind == "tokens" else 0  # nothing stands before the first token to predict it from
+    return sum(1 for s in row.sequences for t in s.targets[first:] if t != IGNORED)

@@ -9,7 +9,7 @@ from afina.methods import Full, Lora
 from afina.models.load import pooling_of
 from afina.models.sources import Base
 from afina.recipe import Recipe, Train
-from afina.tasks import Classify, Generate
+from afina.tasks import Classify, Generate, Pooled
 from afina.train.machine import Machine
 from afina.train.rows import Rows
 from afina.types import Derived, Knobs, Method, Task
@@ -57,6 +57,7 @@ def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
         book.lines.append(
             Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
         )
+    if isinstance(task, Pooled):
         pooling = pooling_of(base, task)
         reason = "what the base was made with" if base.pooling else f"usual for a {base.kind}"
         chosen = None if task.pooling == "auto" else task.pooling
@@ -126,7 +127,7 @@ def _derive_rates(
     rate, why = method.learning_rate(base.parameters, task.head)
     rate = book.take("train.learning_rate", train.learning_rate, rate, why)
     head_rate = rate
-    if task.head == "labels":
+    if task.outputs:
         reason = "a new head learns faster than the body"
         wished = train.head_learning_rate
         head_rate = book.take("train.head_learning_rate", wished, max(1e-3, rate), reason)

@@ -14,13 +14,12 @@ import torch
 
 from afina.errors import TrainingError
 from afina.models.load import Model
-from afina.models.network import LabelNetwork
 from afina.models.save import open_model, save_model
 from afina.store import Run
 from afina.train.batches import collate
 from afina.train.state import Progress
 from afina.train.weights import Weights, sha256_of
-from afina.types import Encoded
+from afina.types import Batch, Encoded, Targets
 
 PROBE_ROWS = 4
 
@@ -32,14 +31,14 @@ def publish(
     run: Run,
     rows: Sequence[Encoded],
     figures: dict[str, Any],
-    one_of: bool,
+    kind: Targets,
 ) -> None:
     """Check the weights, write the model into the run, and check what was written.
 
     Raises TrainingError with the reason; the model folder of a refused run does not stay.
     """
     _check_weights(model, weights, progress)
-    probe = collate(rows[:PROBE_ROWS], one_of=one_of, device=model.device)
+    probe = collate(rows[:PROBE_ROWS], kind=kind, device=model.device)
     expected = outputs(model, probe)
     facts = {"run": run.id, "weights_sha256": figures["weights_sha256"]}
 
@@ -66,13 +65,11 @@ def publish(
     run.event("gate", passed=True, reload_difference=figures["reload_difference"])
 
 
-def outputs(model: Model, batch: Any) -> torch.Tensor:
+def outputs(model: Model, batch: Batch) -> torch.Tensor:
     """What the model says of a batch, as one float32 tensor."""
     model.network.eval()
     with torch.no_grad():
-        if isinstance(model.network, LabelNetwork):
-            return model.network.label_scores(batch).cpu()
-        return model.network.token_logprobs(batch).cpu()
+        return model.network.outputs(batch).cpu()
 
 
 def _check_weights(model: Model, weights: Weights, progress: Progress) -> None:

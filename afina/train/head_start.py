@@ -14,7 +14,7 @@ import torch
 from afina.models.load import Model
 from afina.models.network import LabelNetwork
 from afina.train.batches import collate, micro_batches
-from afina.types import Batch, Encoded, Objective
+from afina.types import Batch, Encoded, Objective, Targets
 
 DECAY = 3e-3
 """Weight of the squared norm, on standardised vectors; flat around it on Banking77."""
@@ -31,14 +31,20 @@ class Scored:
         return self._scores
 
     def token_logprobs(self, batch: Batch) -> torch.Tensor:
-        raise TypeError("a classifier has no output tokens")
+        raise TypeError("scores of labels only")
+
+    def tag_scores(self, batch: Batch) -> torch.Tensor:
+        raise TypeError("scores of labels only")
+
+    def vectors(self, batch: Batch) -> torch.Tensor:
+        raise TypeError("scores of labels only")
 
 
-def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, one_of: bool) -> None:
+def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, kind: Targets) -> None:
     """Set the head to the minimum of the objective over the frozen body's vectors of all rows."""
     network = model.network
     assert isinstance(network, LabelNetwork)
-    vectors, batch = _vectors(model, network, rows, one_of)
+    vectors, batch = _vectors(model, network, rows, kind)
     mean, deviation = vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)
     standard = (vectors - mean) / deviation
     weight = torch.zeros_like(network.head.weight, requires_grad=True)
@@ -49,7 +55,7 @@ def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, one_of
 
     def loss() -> torch.Tensor:
         solver.zero_grad()
-        given = objective.loss(Scored(standard @ weight.t() + bias), batch, "labels")
+        given = objective.loss(Scored(standard @ weight.t() + bias), batch)
         total = given.total / given.weight + 0.5 * DECAY * weight.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total
@@ -61,7 +67,7 @@ def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, one_of
 
 
 def _vectors(
-    model: Model, network: LabelNetwork, rows: Sequence[Encoded], one_of: bool
+    model: Model, network: LabelNetwork, rows: Sequence[Encoded], kind: Targets
 ) -> tuple[torch.Tensor, Batch]:
     """Vectors [N, D] of all rows without gradients, and one batch that holds all their targets."""
     network.eval()
@@ -69,9 +75,10 @@ def _vectors(
     targets: list[torch.Tensor] = []
     with torch.no_grad():
         for chunk in micro_batches(rows, 64):
-            batch = collate(chunk, one_of=one_of, device=model.device)
+            batch = collate(chunk, kind=kind, device=model.device)
             found.append(network.pooled(batch.ids, batch.lengths))
             targets.append(batch.targets)
     whole = torch.cat(targets)
     nothing = torch.empty(0, dtype=torch.long, device=model.device)
-    return torch.cat(found), Batch(nothing, nothing, whole, (), one_of)
+    each = torch.arange(len(whole), device=model.device)
+    return torch.cat(found), Batch(nothing, nothing, whole, kind, each)

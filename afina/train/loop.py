@@ -24,15 +24,16 @@ from afina.models.network import LabelNetwork
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.store import Run
-from afina.tasks import Classify
+from afina.tasks import Pooled
 from afina.train import gate, state
-from afina.train.batches import Schedule, collate, micro_batches
+from afina.train.batches import Schedule, collate, loss_tokens, micro_batches
 from afina.train.head_start import Scored, fit_head
 from afina.train.machine import MemoryPeak
+from afina.train.observe import observed
 from afina.train.plan import Plan
-from afina.train.rows import Rows, answer_length
+from afina.train.rows import Rows
 from afina.train.weights import Weights, rate_share, sha256_of
-from afina.types import Encoded
+from afina.types import Batch, Encoded, Targets
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,7 @@ class Training:
         self.train = train
         self.run = run
         self.watch = watch
-        self.rows = rows.kept
-        self.validation = validation.kept
+        self.kind = rows.kind
         torch.set_num_threads(train.threads)
         self.memory = MemoryPeak(str(train.device))
         self.model: Model = load(
@@ -111,15 +111,12 @@ class Training:
             exact=train.exact,
         )
         self.weights = prepare(self.model, plan)
-        self.schedule = Schedule([len(r.ids) for r in self.rows], train.batch_size, train.seed)
-        self.one_of = not (isinstance(recipe.task, Classify) and recipe.task.several)
+        self.rows = observed(self.model, recipe.objective, rows)
+        self.validation = observed(self.model, recipe.objective, validation)
+        self.schedule = Schedule([r.longest for r in self.rows], train.batch_size, train.seed)
         found = state.restore(run, self.weights)
-        if (
-            found is None
-            and isinstance(recipe.task, Classify)
-            and recipe.task.head_start == "fitted"
-        ):
-            fit_head(self.model, self.rows, recipe.objective, self.one_of)
+        if found is None and isinstance(recipe.task, Pooled) and recipe.task.head_start == "fitted":
+            fit_head(self.model, self.rows, recipe.objective, self.kind)
         self.progress = found or state.Progress(
             initial_sha256=sha256_of(self.weights.tensors()),
             frozen_sha256=sha256_of(_frozen(self.model)),
@@ -161,18 +158,18 @@ class Training:
         The loss is a sum over the whole batch, divided by the weight of the whole batch, so it does
         not matter how the batch is cut.
         """
-        objective, head = self.plan.recipe.objective, self.model.head
+        objective = self.plan.recipe.objective
         rows = [self.rows[i] for i in self.schedule.step(step)]
         passes = [
-            collate(p, one_of=self.one_of, device=self.model.device)
+            collate(p, kind=self.kind, device=self.model.device)
             for p in micro_batches(rows, int(self.train.micro_batch_size or len(rows)))
         ]
-        weight = sum(objective.weight(batch, head) for batch in passes)
+        weight = sum(objective.weight(batch) for batch in passes)
         total = 0.0
         self.model.network.train()
         for index, batch in enumerate(passes):
             torch.manual_seed(_seed_of(self.train.seed, step, index))
-            loss = objective.loss(self.model.network, batch, head).total / weight
+            loss = objective.loss(self.model.network, batch).total / weight
             total += float(loss.detach())
             self._refuse_not_finite(total, "loss", step, batch.rows)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -183,8 +180,8 @@ class Training:
         share = rate_share(self.train.schedule, step, self.plan.steps, warmup)
         self.weights.step(share, norm)
         at = self.progress
-        at.tokens += sum(len(r.ids) for r in rows)
-        at.loss_tokens += sum(answer_length(r) for r in rows)
+        at.tokens += sum(r.tokens for r in rows)
+        at.loss_tokens += sum(loss_tokens(r, self.kind) for r in rows)
         at.rows += len(rows)
         at.stretch_sum += total * weight
         at.stretch_weight += weight
@@ -225,7 +222,7 @@ class Training:
         Better means: a lower loss for text, more rows right for labels (ties: the lower loss).
         """
         at = self.progress
-        loss, right = validate(self.model, self.plan, self.validation, self.one_of)
+        loss, right = validate(self.model, self.plan, self.validation, self.kind)
         self._refuse_not_finite(loss, "validation loss", at.step - 1, ("of validation",))
         at.validation.append(loss)
         at.training.append(at.stretch_sum / max(at.stretch_weight, 1e-9))
@@ -275,7 +272,7 @@ class Training:
         peak = self.memory.bytes()
         state.restore_best(self.run, self.weights, at)
         figures = self.figures(peak)
-        gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.one_of)
+        gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kind)
         return figures
 
     def figures(self, peak_memory_bytes: int) -> dict[str, Any]:
@@ -290,7 +287,7 @@ class Training:
             "best_step": at.best_step or at.step,
             "stopped": at.stopped,
             "tokens": at.tokens,
-            "loss_tokens": at.loss_tokens if self.model.head == "tokens" else 0,
+            "loss_tokens": at.loss_tokens,
             "rows": at.rows,
             "seconds": round(at.seconds, 3),
             "tokens_per_second": round(at.tokens / max(at.seconds, 1e-9), 2),
@@ -324,32 +321,33 @@ def prepare(model: Model, plan: Plan) -> Weights:
 
 
 def validate(
-    model: Model, plan: Plan, rows: Sequence[Encoded], one_of: bool
+    model: Model, plan: Plan, rows: Sequence[Encoded], kind: Targets
 ) -> tuple[float, float | None]:
-    """(mean loss, share of rows with the right labels or None for text) without gradients."""
+    """(mean loss, share of rows with the right labels or None where there are none), no gradients."""
     objective = plan.recipe.objective
     total = weight = 0.0
     right = 0
+    labelled = kind in ("one_label", "labels") and isinstance(model.network, LabelNetwork)
     model.network.eval()
     with torch.no_grad():
         for chunk in micro_batches(rows, 2 * int(plan.recipe.train.micro_batch_size or 8)):
-            batch = collate(chunk, one_of=one_of, device=model.device)
-            if isinstance(model.network, LabelNetwork):
+            batch = collate(chunk, kind=kind, device=model.device)
+            if labelled:
                 scores = model.network.label_scores(batch)
-                loss = objective.loss(Scored(scores), batch, model.head)
-                right += int(_right(scores, batch.targets, plan, one_of).sum())
+                loss = objective.loss(Scored(scores), batch)
+                right += int(_right(scores, batch, plan).sum())
             else:
-                loss = objective.loss(model.network, batch, model.head)
+                loss = objective.loss(model.network, batch)
             total += float(loss.total)
             weight += loss.weight
-    return total / max(weight, 1e-9), right / len(rows) if model.head == "labels" else None
+    return total / max(weight, 1e-9), right / len(rows) if labelled else None
 
 
-def _right(scores: torch.Tensor, targets: torch.Tensor, plan: Plan, one_of: bool) -> torch.Tensor:
-    if one_of:
-        return scores.argmax(1) == targets.argmax(1)
+def _right(scores: torch.Tensor, batch: Batch, plan: Plan) -> torch.Tensor:
+    if batch.kind == "one_label":
+        return scores.argmax(1) == batch.targets.argmax(1)
     threshold = getattr(plan.recipe.task, "threshold", 0.5)
-    return ((scores.sigmoid() >= threshold) == (targets > 0.5)).all(1)
+    return ((scores.sigmoid() >= threshold) == (batch.targets > 0.5)).all(1)
 
 
 def _frozen(model: Model) -> dict[str, torch.Tensor]:

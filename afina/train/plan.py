@@ -13,7 +13,6 @@ from afina.errors import MachineError
 from afina.models.sources import Base
 from afina.recipe import Goal, Recipe
 from afina.recipe.load import parse_recipe
-from afina.tasks import Classify
 from afina.train.derive import Book, choose_method, derive_task, derive_train
 from afina.train.estimate import Estimate, Parts, count_parts, estimate
 from afina.train.machine import Machine
@@ -209,8 +208,8 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()
     ]
-    if isinstance(task, Classify):
-        found.append(("head.weight", len(task.known_labels) * (config.hidden_size + 1), True))
+    if task.outputs:
+        found.append(("head.weight", task.outputs * (config.hidden_size + 1), True))
     outside = embedding + (0 if tied else head)
     return count_parts(
         found,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from afina.errors import DataError
-from afina.types import IGNORED, Encoded, Example, Renderer, Task
+from afina.train.batches import loss_tokens
+from afina.types import IGNORED, Encoded, Example, Renderer, Targets, Task
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,8 @@ class Rows:
     """Encoded rows, and what happened to the others."""
 
     kept: tuple[Encoded, ...]
+    kind: Targets
+    """What their targets mean."""
     dropped: tuple[tuple[str, str], ...] = ()
     """(where, reason) of rows left out."""
     truncated: int = 0
@@ -21,22 +24,15 @@ class Rows:
 
     @property
     def longest(self) -> int:
-        return max((len(r.ids) for r in self.kept), default=0)
+        return max((r.longest for r in self.kept), default=0)
 
     @property
     def tokens(self) -> int:
-        return sum(len(r.ids) for r in self.kept)
+        return sum(r.tokens for r in self.kept)
 
     @property
     def loss_tokens(self) -> int:
-        return sum(answer_length(r) for r in self.kept)
-
-
-def answer_length(row: Encoded) -> int:
-    """Tokens of a row that the loss counts (0 for rows with label targets)."""
-    if row.targets and isinstance(row.targets[0], float):
-        return 0
-    return sum(1 for t in row.targets[1:] if t != IGNORED)
+        return sum(loss_tokens(r, self.kind) for r in self.kept)
 
 
 def encode(
@@ -58,13 +54,13 @@ def encode(
     refused: list[str] = []
     for example in examples:
         row = task.encode(example, renderer)
-        if task.head == "tokens" and not answer_length(row):
-            refused.append(f"{example.where}: no token of the answer is in the loss")
+        if task.targets in ("tokens", "tags") and not loss_tokens(row, task.targets):
+            refused.append(f"{example.where}: no token is in the loss")
             continue
-        if max_length is None or len(row.ids) <= max_length:
+        if max_length is None or row.longest <= max_length:
             kept.append(row)
             continue
-        reason = f"{len(row.ids)} tokens, the limit is {max_length}"
+        reason = f"{row.longest} tokens, the limit is {max_length}"
         if on_too_long == "drop":
             dropped.append((example.where, reason))
             continue
@@ -84,16 +80,24 @@ def encode(
             problems=refused[1:20],
             do="raise train.max_length, shorten the rows, or set train.on_too_long to drop or truncate",
         )
-    return Rows(tuple(kept), tuple(dropped), truncated)
+    return Rows(tuple(kept), task.targets, tuple(dropped), truncated)
 
 
 def _shorten(row: Encoded, task: Task, max_length: int) -> Encoded | None:
     """A text loses its end (the closing special token stays), a conversation the beginning of its
-    prompt; None if that would cut an answer."""
+    prompt; None if that would cut an answer or a stretch that is looked for."""
+    if row.others:
+        parts = [_shorten(replace(s, others=()), task, max_length) for s in row.sequences]
+        whole = [p for p in parts if p is not None]
+        return replace(whole[0], others=tuple(whole[1:])) if len(whole) == len(parts) else None
     excess = len(row.ids) - max_length
-    if task.head == "labels":
-        return Encoded(row.row, (*row.ids[: max_length - 1], row.ids[-1]), row.targets)
+    if excess <= 0:
+        return row
+    if task.head == "tags":
+        return None
+    if task.head != "tokens":
+        return replace(row, ids=(*row.ids[: max_length - 1], row.ids[-1]))
     if any(t != IGNORED for t in row.targets[: excess + 1]):
         return None
     targets = tuple(int(t) for t in row.targets[excess:])
-    return Encoded(row.row, row.ids[excess:], targets)
+    return replace(row, ids=row.ids[excess:], targets=targets)

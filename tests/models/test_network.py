@@ -8,15 +8,30 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, BertForSequenceClassification
+from transformers import (
+    AutoModelForCausalLM,
+    BertForQuestionAnswering,
+    BertForSequenceClassification,
+    BertForTokenClassification,
+)
 
 from afina.methods import Full, Lora, Partial
 from afina.models.load import Model, load
+from afina.models.network import LabelNetwork, TagNetwork
 from afina.models.sources import Base
 from afina.objectives import Supervised
 from afina.tasks import Classify, Generate
 from afina.train.batches import collate
-from afina.types import ChatExample, LabelledExample, Message, Method
+from afina.types import (
+    IGNORED,
+    Batch,
+    ChatExample,
+    Encoded,
+    LabelledExample,
+    Message,
+    Method,
+    Targets,
+)
 from tests.tiny import DECODERS, Kind
 
 CHATS = [
@@ -80,8 +95,8 @@ def test_language_model_equals_transformers(
     model = load(base, Generate(), method, exact=exact)
     wake(model)
     rows = [model.task.encode(e, model.renderer) for e in chats()]
-    batch = collate(rows, one_of=True, device=model.device)
-    loss = Supervised().loss(model.network, batch, "tokens")
+    batch = collate(rows, kind="tokens", device=model.device)
+    loss = Supervised().loss(model.network, batch)
     (loss.total / loss.weight).backward()
 
     other = reference(model, base, method)
@@ -115,8 +130,8 @@ def test_classifier_equals_transformers(
         task.encode(LabelledExample(id=t, where="", text=t, labels=g), model.renderer)
         for t, g in zip(texts, given, strict=True)
     ]
-    batch = collate(rows, one_of=not several, device=model.device)
-    loss = Supervised().loss(model.network, batch, "labels")
+    batch = collate(rows, kind="labels" if several else "one_label", device=model.device)
+    loss = Supervised().loss(model.network, batch)
     (loss.total / loss.weight).backward()
 
     other = BertForSequenceClassification.from_pretrained(
@@ -181,9 +196,7 @@ def test_loss_equals_trl(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
 
     model = load(base, Generate(), Lora(rank=4))
     rows = [model.task.encode(e, model.renderer) for e in chats()]
-    loss = Supervised().loss(
-        model.network, collate(rows, one_of=True, device=model.device), "tokens"
-    )
+    loss = Supervised().loss(model.network, collate(rows, kind="tokens", device=model.device))
     assert float(loss.total.detach()) / loss.weight == pytest.approx(
         float(theirs.detach()), rel=1e-5
     )
@@ -198,10 +211,10 @@ def test_accumulation_is_exact(tiny: Callable[[Kind], Base], name: str) -> None:
         wake(model)
         rows = [model.task.encode(e, model.renderer) for e in chats()]
         parts = [rows[i : i + size] for i in range(0, len(rows), size)]
-        batches = [collate(p, one_of=True, device=model.device) for p in parts]
-        weight = sum(Supervised().weight(b, "tokens") for b in batches)
+        batches = [collate(p, kind="tokens", device=model.device) for p in parts]
+        weight = sum(Supervised().weight(b) for b in batches)
         for batch in batches:
-            (Supervised().loss(model.network, batch, "tokens").total / weight).backward()
+            (Supervised().loss(model.network, batch).total / weight).backward()
         grads.append({n: p.grad for n, p in model.trained().items()})
     for n, gradient in grads[0].items():
         close(grads[1][n], gradient, n)
@@ -211,11 +224,102 @@ def test_padding_reaches_nothing(tiny: Callable[[Kind], Base]) -> None:
     for kind in DECODERS:
         model = load(tiny(kind), Generate())
         rows = [model.task.encode(e, model.renderer) for e in chats()]
-        together = model.network.token_logprobs(collate(rows, one_of=True, device=model.device))
+        together = model.network.token_logprobs(collate(rows, kind="tokens", device=model.device))
         alone = torch.cat(
             [
-                model.network.token_logprobs(collate([r], one_of=True, device=model.device))
+                model.network.token_logprobs(collate([r], kind="tokens", device=model.device))
                 for r in rows
             ]
         )
         assert torch.allclose(together, alone, atol=2e-5), kind
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_tags_equal_transformers(tiny: Callable[[Kind], Base], exact: bool) -> None:
+    model, batch, rows = _places(tiny("bert"), "tags", exact)
+    loss = Supervised().loss(model.network, batch)
+    (loss.total / loss.weight).backward()
+    other = _head_of(BertForTokenClassification, tiny("bert"), model, "classifier")
+    theirs = other(input_ids=batch.ids, attention_mask=_mask(batch), labels=batch.targets).loss
+    theirs.backward()
+    assert float(loss.total.detach()) / loss.weight == pytest.approx(
+        float(theirs.detach()), rel=1e-5
+    )
+    assert loss.weight == sum(t != IGNORED for r in rows for t in r.targets)
+    close(model.network.head.weight.grad, other.classifier.weight.grad, "head")
+    _close_bodies(model, other.bert)
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_spans_equal_transformers(tiny: Callable[[Kind], Base], exact: bool) -> None:
+    model, batch, _ = _places(tiny("bert"), "span", exact)
+    loss = Supervised().loss(model.network, batch)
+    (loss.total / loss.weight).backward()
+    other = _head_of(BertForQuestionAnswering, tiny("bert"), model, "qa_outputs")
+    # Theirs looks at padding too; ours never does, so the rows are of one length here.
+    theirs = other(
+        input_ids=batch.ids,
+        attention_mask=_mask(batch),
+        start_positions=batch.targets[:, 0],
+        end_positions=batch.targets[:, 1],
+    ).loss
+    theirs.backward()
+    assert float(loss.total.detach()) / loss.weight == pytest.approx(
+        float(theirs.detach()), rel=1e-5
+    )
+    close(model.network.head.weight.grad, other.qa_outputs.weight.grad, "head")
+    _close_bodies(model, other.bert)
+
+
+def test_numbers_are_squared_distances(tiny: Callable[[Kind], Base]) -> None:
+    torch.manual_seed(0)
+    network = LabelNetwork(
+        load(tiny("minilm"), Classify(labels=("a", "b"))).network.module, "mean", 1
+    )
+    rows = [Encoded("a", (5, 6, 7), (0.5,)), Encoded("b", (8, 9), (-2.0,))]
+    batch = collate(rows, kind="number", device=torch.device("cpu"))
+    loss = Supervised().loss(network.eval(), batch)
+    found = network.label_scores(batch)[:, 0].detach()
+    assert float(loss.total.detach()) == pytest.approx(
+        float((found[0] - 0.5) ** 2 + (found[1] + 2.0) ** 2), rel=1e-5
+    )
+    assert loss.weight == 2
+
+
+def _places(base: Base, kind: Targets, exact: bool) -> tuple[Model, Batch, list[Encoded]]:
+    """A network with a head over tokens, and three rows with targets of that kind."""
+    model = load(base, Classify(labels=("a", "b"), several=False), Full(), exact=exact)
+    torch.manual_seed(3)
+    model.network = TagNetwork(model.network.module, 2 if kind == "span" else 5).eval()
+    if kind == "span":
+        rows = [Encoded(str(i), (2, 7 + i, 8, 9, 10, 3), (1 + i, 3 + i)) for i in range(3)]
+    else:
+        rows = [
+            Encoded("a", (2, 7, 8, 3), (IGNORED, 0, 4, IGNORED)),
+            Encoded("b", (2, 9, 10, 11, 12, 3), (IGNORED, 1, IGNORED, 2, 3, IGNORED)),
+        ]
+    return model, collate(rows, kind=kind, device=model.device), rows
+
+
+def _head_of(kind: Any, base: Base, model: Model, name: str) -> Any:
+    """Transformers' own class over the same body, with our head's weights."""
+    torch.manual_seed(0)
+    head = model.network.head
+    assert head is not None
+    other = kind.from_pretrained(base.folder, num_labels=head.out_features).eval()
+    getattr(other, name).load_state_dict(head.state_dict())
+    return other
+
+
+def _mask(batch: Batch) -> torch.Tensor:
+    return (torch.arange(batch.ids.shape[1])[None] < batch.lengths[:, None]).long()
+
+
+def _close_bodies(model: Model, other: torch.nn.Module) -> None:
+    own = dict(model.network.core.named_parameters())
+    compared = 0
+    for n, parameter in other.named_parameters():
+        if parameter.grad is not None:
+            close(own[n].grad, parameter.grad, n)
+            compared += 1
+    assert compared > 10

@@ -120,9 +120,11 @@ def test_likelihood_is_the_training_loss(tiny: Tiny, tmp_path: Path) -> None:
             torch.tensor([encoded.ids]),
             torch.tensor([len(encoded.ids)]),
             torch.tensor([encoded.targets]),
+            "tokens",
+            torch.zeros(1, dtype=torch.long),
         )
         with torch.no_grad():
-            loss = Supervised().loss(tuned.model.network, batch, "tokens")
+            loss = Supervised().loss(tuned.model.network, batch)
         assert count == loss.weight
         assert nats == pytest.approx(float(loss.total), rel=1e-5)
 
@@ -138,10 +140,11 @@ def test_label_likelihood_is_the_training_loss(tiny: Tiny, tmp_path: Path, task:
             torch.tensor([encoded.ids]),
             torch.tensor([len(encoded.ids)]),
             torch.tensor([encoded.targets]),
-            one_of=not task.several,
+            task.targets,
+            torch.zeros(1, dtype=torch.long),
         )
         with torch.no_grad():
-            loss = Supervised().loss(tuned.model.network, batch, "labels")
+            loss = Supervised().loss(tuned.model.network, batch)
         assert parts == (3 if task.several else 1)
         assert nats / parts == pytest.approx(float(loss.total), rel=1e-4)
 

@@ -54,7 +54,7 @@ def probe(model: Model) -> Batch:
             for q, a in [("one", "two three"), ("the capital", "Paris")]
         ]
     rows = [model.task.encode(e, model.renderer) for e in examples]
-    return collate(rows, one_of=True, device=model.device)
+    return collate(rows, kind=model.task.targets, device=model.device)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_collate_pads_on_the_right(labelled: bool) -> None:
         Encoded("a", (5, 6, 7), (1.0, 0.0) if labelled else (IGNORED, 6, 7)),
         Encoded("b", (8,), (0.0, 1.0) if labelled else (8,)),
     ]
-    batch = collate(rows, one_of=True, device=torch.device("cpu"))
+    batch = collate(rows, kind="one_label" if labelled else "tokens", device=torch.device("cpu"))
     assert batch.ids.tolist() == [[5, 6, 7], [8, 0, 0]]
     assert batch.lengths.tolist() == [3, 1]
     if labelled:

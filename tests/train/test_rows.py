@@ -12,7 +12,8 @@ from afina.errors import DataError
 from afina.models.load import load_renderer
 from afina.models.sources import Base
 from afina.tasks import Classify, Generate
-from afina.train.rows import Rows, answer_length, encode
+from afina.train.batches import loss_tokens
+from afina.train.rows import Rows, encode
 from afina.types import IGNORED, ChatExample, Encoded, LabelledExample, Message, Rendered
 from tests.tiny import Kind
 
@@ -63,7 +64,7 @@ def test_no_answer_is_ever_cut(rows: list[tuple[str, str]], limit: int, policy: 
         assert len(row.ids) <= limit
         learned = [t for t in row.targets if t != IGNORED]
         assert learned == [2 + ord(c) for c in answers[row.row]] + [1]
-        assert answer_length(row) == len(learned)
+        assert loss_tokens(row, "tokens") == len(learned)
 
 
 def test_a_row_without_loss_is_refused() -> None:
@@ -92,5 +93,5 @@ def test_a_text_keeps_its_closing_token(tiny: Callable[[Kind], Base]) -> None:
 
 
 def test_counts() -> None:
-    rows = Rows((Encoded("a", (5, 6, 7), (IGNORED, 6, 7)), Encoded("b", (5, 6), (5, 6))))
+    rows = Rows((Encoded("a", (5, 6, 7), (IGNORED, 6, 7)), Encoded("b", (5, 6), (5, 6))), "tokens")
     assert (rows.longest, rows.tokens, rows.loss_tokens) == (3, 5, 3)

@@ -1,0 +1,48 @@
+"""What an objective wants to know of the network before its weights move, worked out once.
+
+A reference's log-probabilities or a teacher's scores never change while training, so no step pays for
+them. A resumed run works them out again from the same weights: equal bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+
+from afina.models.load import Model
+from afina.train.batches import collate
+from afina.train.rows import Rows
+from afina.types import Encoded, Objective
+
+ROWS_AT_ONCE = 8
+
+
+def observed(model: Model, objective: Objective, rows: Rows) -> tuple[Encoded, ...]:
+    """The rows with what ``objective.observe`` says of their sequences; as they are if it is None.
+
+    Always the same rows together, whatever the batch size, so that the numbers do not hang on it.
+    """
+    if type(objective).observe is Objective.observe or not rows.kept:
+        return rows.kept
+    model.network.eval()
+    order = sorted(range(len(rows.kept)), key=lambda i: -rows.kept[i].longest)
+    found: dict[int, Encoded] = {}
+    with torch.no_grad():
+        for start in range(0, len(order), ROWS_AT_ONCE):
+            part = order[start : start + ROWS_AT_ONCE]
+            chosen = [rows.kept[i] for i in part]
+            batch = collate(chosen, kind=rows.kind, device=model.device)
+            numbers = objective.observe(model.network, batch)
+            if numbers is None:
+                return rows.kept
+            given = iter(numbers.float().cpu().tolist())
+            for i, row in zip(part, chosen, strict=True):
+                found[i] = _noted(row, [next(given) for _ in row.sequences])
+    return tuple(found[i] for i in range(len(rows.kept)))
+
+
+def _noted(row: Encoded, numbers: Sequence[Sequence[float]]) -> Encoded:
+    others = tuple(replace(s, noted=tuple(n)) for s, n in zip(row.others, numbers[1:], strict=True))
+    return replace(row, noted=tuple(numbers[0]), others=others)
