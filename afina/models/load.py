@@ -164,7 +164,7 @@ def _load_module(
         if "attention" not in str(error).lower():
             raise
         module = kind.from_pretrained(base.folder, **options)
-    if task.head == "labels":
+    if task.head != "tokens":
         first = task.head != "tags" and pooling_of(base, task) == "first"
         settle_pooler(module, base.folder, first)
     for layer in module.modules():
