@@ -163,7 +163,6 @@ def overview() -> str:
 
 def _calm_libraries() -> None:
     """Keep other libraries' bars and notices off the terminal; a user's own settings stay."""
-    import logging
     import warnings
 
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -171,8 +170,6 @@ def _calm_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # It warns of a kernel that this machine could download; QLoRA works without.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     # What peft calls in Transformers is said to go away: news for their authors, not for ours.
     warnings.filterwarnings("ignore", category=FutureWarning, module=r"transformers\.")
 

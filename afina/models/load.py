@@ -16,6 +16,7 @@ from afina.models.attention import register as register_attention
 from afina.models.lora_linear import fuse as fuse_adapters
 from afina.models.network import Body, LabelNetwork, TagNetwork, TokenNetwork, VectorNetwork
 from afina.models.pooler import settle_pooler
+from afina.models.quiet import quiet
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.tasks import Pooled
@@ -55,6 +56,7 @@ class Model:
         return trained, total
 
 
+@quiet()
 def load_renderer(base: Base) -> ChatRenderer:
     """The renderer of a base, without its weights."""
     from transformers import AutoTokenizer
@@ -69,6 +71,7 @@ def load_renderer(base: Base) -> ChatRenderer:
     return ChatRenderer(tokenizer)
 
 
+@quiet()
 def load(
     base: Base,
     task: Task,

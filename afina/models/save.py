@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from afina.errors import CorruptError, ModelError
 from afina.models.load import DTYPES, Model, load
 from afina.models.network import Body
+from afina.models.quiet import quiet
 from afina.models.sources import Base, resolve
 from afina.types import Method, Task
 
@@ -24,6 +25,7 @@ CARD = "afina.json"
 HEAD_FILE = "head.safetensors"
 
 
+@quiet()
 def save_model(
     model: Model, folder: Path, weights: Mapping[str, torch.Tensor], facts: Mapping[str, Any]
 ) -> None:

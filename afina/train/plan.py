@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from afina.errors import MachineError
+from afina.models.quiet import quiet
 from afina.models.sources import Base
 from afina.recipe import Goal, Recipe
 from afina.recipe.load import parse_recipe
@@ -187,6 +188,7 @@ def _check_room(cost: Estimate, machine: Machine) -> None:
         )
 
 
+@quiet()
 def measure_parts(base: Base, task: Task, method: Method) -> Parts:
     """What would train and how large it is, from the shapes alone (no weights are read)."""
     import torch
