@@ -60,6 +60,7 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
                 "duplicates",
                 f"{duplicates['exact']:,} exact, {duplicates['similar_inputs']:,} alike",
             ),
+            ("near duplicates", _near(found["near_duplicates"])),
             (
                 "split",
                 f"{found['train']:,} train, {found['validation']:,} validation, "
@@ -77,6 +78,13 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
         console.print(Text(f"dropped {drop['where']}: {drop['reason']}{instead}", style="dim"))
     if len(found["dropped_rows"]) > PLACES_SHOWN:
         console.print(Text("… --json lists them all", style="dim"))
+
+
+def _near(near: Mapping[str, Any]) -> str:
+    if not near["pairs"]:
+        return "none"
+    counts = f"{near['rows']:,} rows in {near['groups']:,} groups: {near['handling']}"
+    return f"{counts} ({near['reason']})"
 
 
 def _lengths(console: Console, lengths: Mapping[str, Mapping[str, float]]) -> None:
@@ -113,6 +121,10 @@ def _warnings(console: Console, found: Mapping[str, Any]) -> None:
             f"  {_quoted(c['input'])}: {' / '.join(c['answers'])} ({', '.join(c['where'][:3])})"
             for c in wrong["examples"][:PLACES_SHOWN]
         ]
+    across = {part: n for part, n in found["near_duplicates"]["across"].items() if n}
+    if across:
+        shown = " and ".join(f"{n:,} rows of {part}" for part, n in across.items())
+        lines.append(f"{shown} have a near duplicate in train (data.near_duplicates: group)")
     for kind, fault in found["encoding_faults"].items():
         where = ", ".join(fault["where"][:3])
         lines.append(f"{fault['rows']:,} rows with {kind.replace('_', ' ')} ({where})")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from afina.data.alike import NearDuplicates
 from afina.data.clean import Item
 from afina.data.content import answer_key, answer_text, input_text, texts
 from afina.data.reading import Drop
@@ -101,6 +102,7 @@ class Check:
     """Rows that repeat an earlier one, input and answer, whether dropped or kept."""
     similar_inputs: int
     """Rows whose input is that of another row but for case, spacing and punctuation."""
+    near_duplicates: NearDuplicates
     contradictions: tuple[Contradiction, ...]
     faults: tuple[Fault, ...]
     balance: Balance | None
@@ -129,6 +131,7 @@ class Check:
             "notes": list(self.notes),
             "lengths": {name: asdict(figures) for name, figures in self.lengths.items()},
             "duplicates": {"exact": self.exact_duplicates, "similar_inputs": self.similar_inputs},
+            "near_duplicates": self.near_duplicates.as_dict(),
             "contradictions": {
                 "inputs": len(self.contradictions),
                 "rows": sum(len(c.where) for c in self.contradictions),

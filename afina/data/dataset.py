@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from afina.data import alike as near
 from afina.data import check as checks
 from afina.data import clean
 from afina.data.check import Check, dropped_line
@@ -21,6 +22,8 @@ from afina.recipe.knobs import Data
 from afina.types import Example, LabelledExample, Task
 
 FEW_ROWS = 10
+LEAST = 0.1
+"""Share of the rows over which a group of near duplicates is too large, where no split is made."""
 FINGERPRINT_VERSION = 1
 
 
@@ -91,23 +94,29 @@ def prepare(
     readings = _read_all(data, shapes or task.accepts)
     items = clean.items_of(readings)
     clean.refuse_same_files(items)
-    kept, drops = _clean(items, readings, data)
+    cleaned = _clean(items, readings, data)
+    kept, drops = cleaned.kept, cleaned.drops
     clean.refuse_nothing_left(kept, drops)
     resolved = task.resolve([item.example for item in kept])
-    division, shares = _divide(kept, resolved, data, readings)
-    parts: dict[str, list[Example]] = {part: [] for part in PARTS}
+    shares = _shares(data, readings)
+    division = _divide(cleaned, resolved, data, readings, shares)
+    divided: dict[str, list[Item]] = {part: [] for part in PARTS}
     for item, part in zip(kept, division.parts, strict=True):
-        parts[part].append(item.example)
+        divided[part].append(item)
+    parts = {part: [item.example for item in rows] for part, rows in divided.items()}
     notes = _notes(readings, division, parts)
-    report = _check(items, kept, drops, readings, resolved, notes, count_tokens)
+    found = near.describe(
+        cleaned.alike, cleaned.compared, cleaned.handling, data.near_duplicates is not None, divided
+    )
+    report = _check(items, cleaned, readings, resolved, notes, found, count_tokens)
     return Dataset(
         task=resolved,
         train=tuple(parts["train"]),
         validation=tuple(parts["validation"]),
         test=SealedTest(parts["test"]),
         check=report,
-        fingerprint=_fingerprint(data, parts, drops),
-        split_description=_describe(data, resolved, kept, parts, division, shares, drops),
+        fingerprint=_fingerprint(data, parts, drops, cleaned.handling[0]),
+        split_description=_describe(data, resolved, cleaned, parts, division, shares),
     )
 
 
@@ -148,9 +157,18 @@ def _refuse_shared_files(files: Mapping[str, set[Path]]) -> None:
                 )
 
 
-def _clean(
-    items: list[Item], readings: Mapping[str, Reading], data: Data
-) -> tuple[list[Item], list[Drop]]:
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What stays, what goes, and the near duplicates among the rows that were ``compared``."""
+
+    kept: Sequence[Item]
+    drops: Sequence[Drop]
+    alike: near.Alike
+    compared: Sequence[Item]
+    handling: tuple[near.Handling, str]
+
+
+def _clean(items: list[Item], readings: Mapping[str, Reading], data: Data) -> Cleaned:
     """What stays, and every row that goes with its reason. The order of the steps is fixed."""
     drops = [drop for reading in readings.values() for drop in reading.dropped]
     kept: list[Item] = items
@@ -163,36 +181,46 @@ def _clean(
         groups = checks.find_contradictions(kept)
         kept, gone = clean.drop_groups(kept, groups, "contradiction")
         drops += gone
+    alike, compared = near.find(kept), kept
+    least = min((s for p, s in _shares(data, readings).items() if p != "train"), default=LEAST)
+    handling = near.decide(data.near_duplicates, alike, kept, least)
+    if handling[0] == "drop":
+        kept, gone = near.drop_repeats(kept, alike)
+        drops += gone
+    if handling[0] != "keep":
+        kept, gone = near.drop_overlap(kept, alike)
+        drops += gone
     kept, gone = clean.draw(kept, data.limit, data.split.seed)
     drops += gone
     rows = sum(reading.rows for reading in readings.values())
     if len(kept) + len(drops) != rows:
         raise AssertionError(f"{len(kept)} kept and {len(drops)} dropped of {rows} rows")
-    return kept, drops
+    return Cleaned(kept, drops, alike, compared, handling)
 
 
 def _check(
     items: Sequence[Item],
-    kept: Sequence[Item],
-    drops: Sequence[Drop],
+    cleaned: Cleaned,
     readings: Mapping[str, Reading],
     task: Task,
     notes: Sequence[str],
+    found: near.NearDuplicates,
     count_tokens: Callable[[Example], int] | None,
 ) -> Check:
-    examples = [item.example for item in kept]
+    examples = [item.example for item in cleaned.kept]
     exact = clean.count_repeats(items, lambda i: i.row_key)
     groups = checks.find_contradictions(items)
     return Check(
         rows=sum(r.rows for r in readings.values()),
-        kept=len(kept),
-        drops=tuple(drops),
+        kept=len(cleaned.kept),
+        drops=tuple(cleaned.drops),
         files={name: rows for r in readings.values() for name, rows in r.files},
         format="; ".join(dict.fromkeys(r.format for r in readings.values())),
         notes=tuple(notes),
         lengths=checks.measure_lengths(examples, count_tokens),
         exact_duplicates=exact,
         similar_inputs=clean.count_repeats(items, lambda i: i.normal) - exact,
+        near_duplicates=found,
         contradictions=checks.describe_contradictions(groups),
         faults=checks.find_faults(examples),
         balance=checks.measure_balance(examples, task.stratum),
@@ -202,25 +230,35 @@ def _check(
 # ---------------------------------------------------------------------------- splitting
 
 
-def _divide(
-    kept: Sequence[Item], task: Task, data: Data, readings: Mapping[str, Reading]
-) -> tuple[Division, dict[str, float]]:
-    """Divide the rows of ``data.train`` into the parts that have no file of their own."""
+def _shares(data: Data, readings: Mapping[str, Reading]) -> dict[str, float]:
+    """The parts that are made from the rows of ``data.train``, with their shares of these."""
     split = data.split
     wished = {"train": split.train, "validation": split.validation, "test": split.test}
     open_parts = {p: s for p, s in wished.items() if p not in readings or p == "train"}
     total = sum(open_parts.values())
-    shares = {p: s / total for p, s in open_parts.items() if s > 0}
+    return {p: s / total for p, s in open_parts.items() if s > 0}
+
+
+def _divide(
+    cleaned: Cleaned,
+    task: Task,
+    data: Data,
+    readings: Mapping[str, Reading],
+    shares: Mapping[str, float],
+) -> Division:
+    """Divide the rows of ``data.train`` into the parts that have no file of their own."""
+    kept = cleaned.kept
     for part in readings:
         if not any(item.part == part for item in kept):
             raise DataError(
                 "0 rows are left", where=f"data.{part}", do="its rows were all dropped; name others"
             )
     own = [item for item in kept if item.part == "train"]
-    division = divide(own, task.stratum, split, shares)
+    together = {} if cleaned.handling[0] == "keep" else cleaned.alike.group
+    division = divide(own, task.stratum, data.split, shares, together)
     made = iter(division.parts)
     parts = tuple(next(made) if item.part == "train" else item.part for item in kept)
-    return Division(parts, division.notes, division.together), shares
+    return Division(parts, division.notes, division.together)
 
 
 def _notes(
@@ -244,11 +282,10 @@ def _notes(
 def _describe(
     data: Data,
     task: Task,
-    kept: Sequence[Item],
+    cleaned: Cleaned,
     parts: Mapping[str, Sequence[Example]],
     division: Division,
     shares: Mapping[str, float],
-    drops: Sequence[Drop],
 ) -> str:
     counts = ", ".join(f"{len(rows):,} {part}" for part, rows in parts.items())
     sentences = [f"{counts} rows"]
@@ -256,7 +293,7 @@ def _describe(
     if given:
         sentences.append(f"{' and '.join(given)} from files of their own")
     if len(shares) > 1:
-        strata = any(task.stratum(item.example) is not None for item in kept)
+        strata = any(task.stratum(item.example) is not None for item in cleaned.kept)
         how = {
             "stratified": "in proportion to the classes"
             if strata
@@ -268,20 +305,31 @@ def _describe(
         shown = " / ".join(f"{share:.0%} {part}" for part, share in shares.items())
         sentences.append(f"{shown} divided {how}, with seed {data.split.seed}")
         together = "rows whose input is the same but for case, spacing and punctuation"
+        if cleaned.handling[0] != "keep" and cleaned.alike.group:
+            together += ", near duplicates"
         also = ", and rows of one group," if data.split.by == "group" else ""
         sentences.append(f"{together}{also} stay together ({division.together:,} rows)")
     for part in given:
-        lost = sum(drop.reason == f"in_{part}" for drop in drops)
+        lost = sum(drop.reason == f"in_{part}" for drop in cleaned.drops)
         sentences.append(
             f"{lost:,} rows whose input also stands in {part} were taken out before it"
         )
+        like = sum(drop.reason == f"near_{part}" for drop in cleaned.drops)
+        if like:
+            sentences.append(f"and {like:,} that are near duplicates of rows of {part}")
     return "; ".join(sentences) + "."
 
 
-def _fingerprint(data: Data, parts: Mapping[str, Sequence[Example]], drops: Sequence[Drop]) -> str:
+def _fingerprint(
+    data: Data,
+    parts: Mapping[str, Sequence[Example]],
+    drops: Sequence[Drop],
+    handling: near.Handling,
+) -> str:
     recipe: dict[str, Any] = data.model_dump(
         mode="json", exclude={"train", "validation", "test", "encoding"}
     )
+    recipe["near_duplicates"] = handling
     recipe |= {part: getattr(data, part) is not None for part in ("validation", "test")}
     value = {
         "version": FINGERPRINT_VERSION,

@@ -1,8 +1,9 @@
 """Who learns, who chooses, who judges: a division that depends on content and seed only.
 
-Rows whose normalised input is the same (and, by group, rows of one group) make a unit, and a unit
-is never divided. Units are ordered by a hash of seed and content, so the order of the file, and
-rows that are not there any more, do not change the place of the others more than they must.
+Rows whose normalised input is the same, or nearly so where that is asked for (and, by group, rows
+of one group) make a unit, and a unit is never divided. Units are ordered by a hash of seed and
+content, so the order of the file, and rows that are not there any more, do not change the place of
+the others more than they must.
 """
 
 from __future__ import annotations
@@ -49,15 +50,22 @@ class Division:
 
 
 def divide(
-    items: Sequence[Item], stratum: Callable[[Example], str | None], settings: Split, shares: Shares
+    items: Sequence[Item],
+    stratum: Callable[[Example], str | None],
+    settings: Split,
+    shares: Shares,
+    near: Mapping[str, str] | None = None,
 ) -> Division:
     """Divide rows by the settings. ``shares`` names the parts to fill, adding up to 1.
 
+    ``near`` gives the name of a group to inputs that are near duplicates: they stay together too.
     Each part gets at least one row. Raises DataError if there are too few units for that.
     """
     by_group = settings.by == "group"
     keep_strata = settings.by in ("stratified", "group")
-    units = _units(items, stratum if keep_strata else lambda _: None, settings.seed, by_group)
+    units = _units(
+        items, stratum if keep_strata else lambda _: None, settings.seed, by_group, near or {}
+    )
     _refuse_too_few(units, shares, by_group)
     if len(shares) == 1:
         parts, notes = [next(iter(shares))] * len(units), list[str]()
@@ -83,7 +91,8 @@ def _refuse_too_few(units: Sequence[Unit], shares: Shares, by_group: bool) -> No
         f"{len(units)} {what}{'' if len(units) == 1 else 's'} cannot fill {len(shares)} splits "
         f"({', '.join(shares)}): at least {len(shares)} are needed",
         where="data.split",
-        do="add examples, or give fewer splits a share (data.split.validation: 0)",
+        do="add examples, give fewer splits a share (data.split.validation: 0), or leave "
+        "data.near_duplicates out",
     )
 
 
@@ -95,8 +104,9 @@ def _units(
     stratum: Callable[[Example], str | None],
     seed: int,
     by_group: bool,
+    near: Mapping[str, str],
 ) -> list[Unit]:
-    """Rows joined by equal normalised input, and by group; in the seeded order."""
+    """Rows joined by equal or nearly equal input, and by group; in the seeded order."""
     parent = list(range(len(items)))
 
     def root(i: int) -> int:
@@ -107,7 +117,7 @@ def _units(
 
     first: dict[tuple[str, str], int] = {}
     for i, item in enumerate(items):
-        keys = [("input", item.normal)]
+        keys = [("input", near.get(item.normal, item.normal))]
         if by_group:
             keys.append(("group", item.example.group or ""))
         for key in keys:

@@ -274,6 +274,7 @@ def _samples(report: Mapping[str, Any]) -> dict[str, Any] | None:
 def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(label, rows) of what the check counted; the parts of ``data`` are those of check.json."""
     data = _mapping(facts, "data")
+    near = _mapping(data, "near_duplicates")
     duplicates, faults = _mapping(data, "duplicates"), _mapping(data, "encoding_faults")
     found = (
         ("rows_read", data.get("rows")),
@@ -283,6 +284,8 @@ def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
         ("sealed", data.get("test")),
         ("exact_duplicates", duplicates.get("exact")),
         ("similar_inputs", duplicates.get("similar_inputs")),
+        ("near_duplicates", near.get("rows")),
+        ("near_across", _mapping(near, "across").get("test")),
         ("contradictions", _mapping(data, "contradictions").get("rows")),
         ("encoding_faults", sum(fault["rows"] for fault in faults.values()) if faults else None),
     )

@@ -147,6 +147,11 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Inputs alike but for case and spacing",
         "Entradas iguales salvo mayúsculas y espacios",
     ),
+    "near_duplicates": ("Rows with a near duplicate", "Filas con otra casi igual"),
+    "near_across": (
+        "Test rows with a near duplicate in training",
+        "Filas de prueba con otra casi igual en el entrenamiento",
+    ),
     "contradictions": (
         "Rows with one input and different answers",
         "Filas con una misma entrada y respuestas distintas",
@@ -252,6 +257,15 @@ DROPS: Mapping[str, tuple[str, str]] = {
     "in_validation": (
         "Input stands in the validation too",
         "La entrada está también en la validación",
+    ),
+    "near_duplicate": ("Nearly repeats another row", "Casi repite otra fila"),
+    "near_test": (
+        "Near duplicate of a test row",
+        "Casi igual que una fila de la prueba",
+    ),
+    "near_validation": (
+        "Near duplicate of a validation row",
+        "Casi igual que una fila de validación",
     ),
     "limit": ("Beyond data.limit", "Por encima de data.limit"),
 }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import DataError, RecipeError, nearest
 from afina.recipe import Recipe
+from afina.types import Derived
 
 if TYPE_CHECKING:
     from afina.data import Dataset
@@ -132,8 +133,22 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
     rows = encode(dataset.train, dataset.task, renderer, **rules)
     validation = encode(dataset.validation, dataset.task, renderer, **rules)
     machine = probe(recipe.train.device, home, recipe.train.threads)
+    recipe = _with_data(recipe, dataset)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
+    plan = replace(plan, derived=(*_derived_of(dataset), *plan.derived))
     return Prepared(plan, dataset, base, renderer, rows, validation)
+
+
+def _with_data(recipe: Recipe, dataset: Dataset) -> Recipe:
+    """The recipe with what the data decided, so that they are prepared in the same way again."""
+    handling = dataset.check.near_duplicates.handling
+    data = recipe.data.model_copy(update={"near_duplicates": handling})
+    return recipe.model_copy(update={"data": data})
+
+
+def _derived_of(dataset: Dataset) -> tuple[Derived, ...]:
+    near = dataset.check.near_duplicates
+    return (Derived("data.near_duplicates", near.handling, near.reason, near.chosen),)
 
 
 def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:

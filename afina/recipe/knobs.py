@@ -105,6 +105,10 @@ class Data(Knobs):
     """Character encoding of the files; left out: UTF-8, anything else is refused by name."""
     duplicates: Literal["drop", "keep"] = "drop"
     """Rows that repeat another row, input and answer: dropped (counted and listed) or kept."""
+    near_duplicates: Literal["keep", "group", "drop"] | None = None
+    """Rows whose inputs are all but the same: kept as they are; grouped (never in different splits,
+    and taken out of train where a file of its own for validation or test holds the other one); or
+    grouped and only one of those with the same answer kept. Left out: grouped, if they fit."""
     contradictions: Literal["keep", "drop"] = "keep"
     """Rows with one input and different answers: kept (and reported), or all dropped."""
     limit: int | None = Field(None, ge=1)
