@@ -9,9 +9,7 @@ import json
 import os
 import platform
 import re
-import socket
 import sys
-import threading
 from collections.abc import Iterable
 from importlib import metadata
 from importlib.resources import files
@@ -20,9 +18,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 Finding = dict[str, str]
-HUB = "https://huggingface.co"
-HUB_SECONDS = 2.0
-"""How long the hub may take to answer before it is called out of reach."""
 OPTIONAL = {
     "bitsandbytes": "method: qlora",
     "datasets": "data of the Hugging Face Hub",
@@ -155,30 +150,17 @@ def cache() -> Finding:
 
 def hub() -> Finding:
     """Whether the Hugging Face Hub answers, asked for two seconds at most."""
-    if os.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    from afina.data.hub_address import endpoint, is_switched_off, why_cut_off
+
+    host = urlsplit(endpoint()).hostname or endpoint()
+    if is_switched_off():
         return finding("hub", "note", "not asked: HF_HUB_OFFLINE is set")
-    proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
-    address = urlsplit(proxy or os.environ.get("HF_ENDPOINT") or HUB)
-    host, port = address.hostname or "", address.port or (80 if address.scheme == "http" else 443)
-    reached = threading.Event()
-
-    def knock() -> None:
-        try:
-            socket.create_connection((host, port), timeout=HUB_SECONDS).close()
-            reached.set()
-        except OSError:  # not reached: that is the answer
-            pass
-
-    # Looking a name up has no time limit of its own, so it is done in a thread that may be left.
-    knocking = threading.Thread(target=knock, daemon=True)
-    knocking.start()
-    knocking.join(HUB_SECONDS)
-    if reached.is_set():
+    if not (reason := why_cut_off()):
         return finding("hub", "good", f"{host} answers")
     return finding(
         "hub",
         "note",
-        f"{host} does not answer",
+        f"{host} cannot be reached: {reason}",
         "bases come from packages, folders and .gguf files: afina models list",
     )
 

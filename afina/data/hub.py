@@ -6,8 +6,10 @@ Name it ``id``, ``id@split``, ``id:config`` or ``id:config@split``; without a sp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from afina.data.hub_address import why_cut_off
 from afina.data.rows import Problem, Row, place
 from afina.data.sources import HubSource
 from afina.errors import DataError, MachineError
@@ -46,11 +48,14 @@ def _load(source: HubSource, name: str) -> Any:
             where=name,
             do="check the path, or pip install 'afina[hub]'",
         ) from None
+    cut_off = why_cut_off()
     try:
-        return datasets.load_dataset(source.id, name=source.config, split=source.split)
+        with _offline(datasets, bool(cut_off)):
+            return datasets.load_dataset(source.id, name=source.config, split=source.split)
     except ConnectionError as error:
         raise MachineError(
-            f"no file or folder of this name, and the hub cannot be reached: {_first_line(error)}",
+            "no file or folder of this name, no copy of such a data set here, and the hub cannot be "
+            f"asked: {cut_off or _first_line(error)}",
             where=name,
             do=_OFFLINE,
         ) from None
@@ -78,6 +83,22 @@ def _load(source: HubSource, name: str) -> Any:
         raise MachineError(
             f"the hub data set cannot be read: {_first_line(error)}", where=name, do=_OFFLINE
         ) from None
+
+
+@contextmanager
+def _offline(datasets: Any, offline: bool) -> Iterator[None]:
+    """Let ``datasets`` look at its copies alone: a hub that is not there, it asks for half a minute."""
+    if not offline:
+        yield
+        return
+    from huggingface_hub import constants
+
+    kept = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
+    datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = kept
 
 
 def _first_line(error: Exception) -> str:

@@ -7,15 +7,10 @@ packages: what to do when the hub cannot be had is its caller's business.
 from __future__ import annotations
 
 import fnmatch
-import os
-import queue
-import socket
-import threading
-import urllib.parse
-import urllib.request
 from pathlib import Path
 from typing import Any
 
+from afina.data.hub_address import HubUnreachableError, endpoint, is_switched_off, reach
 from afina.errors import MachineError, ModelError
 from afina.models.base_cache import Say, check_room
 from afina.models.safe import INDEX, SINGLE, TOKENIZER
@@ -25,26 +20,7 @@ ALLOWED = ["*.safetensors", "*.json", "*.txt", "*.model", "*.jinja", "README.md"
            "USE_POLICY*", "NOTICE*"]  # fmt: skip
 REFUSED = ["*.bin", "*.py", "*/*.safetensors", "onnx/*", "openvino/*", "original/*",
            "consolidated*", "coreml/*", "*.msgpack", "*.h5", "*.ot"]  # fmt: skip
-REACH_SECONDS = 1.8
 ANSWER_SECONDS = 10.0
-
-
-class HubUnreachableError(Exception):
-    """The hub cannot be asked now; the text says why."""
-
-
-def endpoint() -> str:
-    """The address of the hub (``HF_ENDPOINT``, as huggingface_hub reads it)."""
-    return os.environ.get("HF_ENDPOINT", "").strip() or "https://huggingface.co"
-
-
-def is_switched_off() -> bool:
-    """Whether the user has forbidden the hub (``HF_HUB_OFFLINE`` or ``TRANSFORMERS_OFFLINE``)."""
-    yes = {"1", "on", "yes", "true"}
-    return any(
-        os.environ.get(name, "").strip().lower() in yes
-        for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    )
 
 
 def cached(name: str, revision: str | None, cache: Path) -> Path | None:
@@ -73,39 +49,6 @@ def is_whole(folder: Path) -> bool:
     return isinstance(places, dict) and all(
         (folder / Path(str(place)).name).is_file() for place in places.values()
     )
-
-
-def reach() -> None:
-    """Open and close a connection to the hub, or to the proxy before it.
-
-    Raises HubUnreachableError within two seconds. In a thread of its own, because looking up a
-    name has no time limit and can take minutes on a machine without network.
-    """
-    outcome: queue.Queue[OSError | None] = queue.Queue()
-
-    def attempt() -> None:
-        try:
-            socket.create_connection(_first_stop(), timeout=REACH_SECONDS).close()
-            outcome.put(None)
-        except OSError as error:
-            outcome.put(error)
-
-    threading.Thread(target=attempt, daemon=True).start()
-    try:
-        error = outcome.get(timeout=REACH_SECONDS)
-    except queue.Empty:
-        raise HubUnreachableError(f"no answer in {REACH_SECONDS} seconds") from None
-    if error is not None:
-        raise HubUnreachableError(error.strerror or str(error))
-
-
-def _first_stop() -> tuple[str, int]:
-    address = urllib.parse.urlsplit(endpoint())
-    proxy = urllib.request.getproxies().get(address.scheme)
-    if proxy and not urllib.request.proxy_bypass(address.hostname or ""):
-        address = urllib.parse.urlsplit(proxy if "//" in proxy else f"http://{proxy}")
-    port = address.port or (80 if address.scheme == "http" else 443)
-    return address.hostname or "", port
 
 
 def fetch(name: str, revision: str | None, *, cache: Path, say: Say) -> Path:
@@ -223,3 +166,14 @@ def _transport_error() -> type[Exception]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+__all__ = [
+    "HubUnreachableError",
+    "cached",
+    "endpoint",
+    "fetch",
+    "is_switched_off",
+    "is_whole",
+    "reach",
+]
