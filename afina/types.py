@@ -21,6 +21,8 @@ of labels for each token; a vector for each text."""
 Targets = Literal["tokens", "one_label", "labels", "number", "tags", "span", "nothing"]
 """What a row's targets mean: the next tokens; one right label, or any number of them; a number; a
 label for each token; first and last token of a stretch; nothing (the rows themselves say it)."""
+Kept = Literal["model", "peft", "bottleneck"]
+"""A part of a tuned model on disk: all of it, an adapter in PEFT's format, or bottlenecks in ours."""
 IGNORED = -100
 """Target of a token that is not in the loss (the convention of PyTorch's cross-entropy)."""
 
@@ -353,10 +355,15 @@ class Method(Knobs):
     """Which weights may move."""
 
     name: str
-    adapter: ClassVar[bool] = False
-    """True if only an adapter is saved, in PEFT's format, beside the untouched base."""
+    keeps: ClassVar[tuple[Kept, ...]] = ("model",)
+    """What is saved: the whole model, or only the parts that were set beside the untouched base."""
     four_bit: ClassVar[bool] = False
     """True if the base is loaded in 4-bit NF4."""
+
+    @property
+    def adapter(self) -> bool:
+        """True if the base stays untouched and only what was added to it is saved."""
+        return "model" not in self.keeps
 
     def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
         """Mark what trains (``requires_grad``), wrapping the module where the method adds weights.

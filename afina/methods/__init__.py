@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from afina.methods.adapter import Adapter
 from afina.methods.full import Full
 from afina.methods.lora import Lora
 from afina.methods.partial import Partial
 from afina.methods.qlora import QLora
 from afina.types import Method
 
-METHODS: tuple[type[Method], ...] = (Full, Partial, Lora, QLora)
+METHODS: tuple[type[Method], ...] = (Full, Partial, Lora, QLora, Adapter)
 
-__all__ = ["METHODS", "Full", "Lora", "Partial", "QLora"]
+__all__ = ["METHODS", "Adapter", "Full", "Lora", "Partial", "QLora"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from afina.errors import RecipeError
-from afina.types import Head, Method
+from afina.types import Head, Kept, Method
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +30,7 @@ class Lora(Method):
     rslora: bool = False
     """Scale by alpha / √rank, steadier at high ranks (Kalajdzievski 2023, arXiv 2312.03732)."""
 
-    adapter: ClassVar[bool] = True
+    keeps: ClassVar[tuple[Kept, ...]] = ("peft",)
 
     def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
         from peft import LoraConfig, get_peft_model

@@ -1,7 +1,7 @@
 """A tuned model on disk: written so that PEFT and Transformers read it, opened strictly.
 
-An adapter is kept in PEFT's format beside nothing else of the base; a full model as Transformers
-keeps it. ``afina.json`` beside them says which base, task and method they belong to.
+What was added to a base is kept beside nothing else of it (see ``kept``); a full model as
+Transformers keeps it. ``afina.json`` beside them says which base, task and method they belong to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from pydantic import TypeAdapter
 
 from afina.errors import CorruptError, ModelError
+from afina.models.kept import check_names, fill_parts, write_parts
 from afina.models.load import DTYPES, Model, load
 from afina.models.network import Body
 from afina.models.quiet import quiet
@@ -38,14 +39,8 @@ def save_model(
 
     assert model.method is not None
     folder.mkdir(parents=True, exist_ok=True)
-    module: Any = model.network.module
     inner = {n.removeprefix("module."): w for n, w in weights.items() if n.startswith("module.")}
-    if model.method.adapter:
-        state = {**_adapter_state(module), **inner}
-        module.save_pretrained(folder, state_dict=state, save_embedding_layers=False)
-        _name_base(folder, model.base)
-    else:
-        module.save_pretrained(folder)
+    write_parts(model, folder, inner)
     if model.network.head is not None:
         head = {
             n: weights[f"head.{n}"].detach().float().cpu().contiguous() for n in ("weight", "bias")
@@ -94,7 +89,7 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
     dtype, exact = DTYPES[card["precision"]], bool(card["exact"])
     if method.adapter:
         model = load(base, task, method, dtype=dtype, device=device, exact=exact)
-        _fill_adapter(model, folder)
+        fill_parts(model, folder)
         model.network.requires_grad_(False)
     else:
         here = _as_base(base, folder)
@@ -127,6 +122,12 @@ def merge(model: Model) -> Model:
             where=f"base: {model.base.name}",
             do="serve the adapter beside the base",
         )
+    if model.method.keeps != ("peft",):
+        raise ModelError(
+            "bottlenecks stand between the layers: no weight of the base can take them",
+            where=f"method: {model.method.name}",
+            do="serve the adapter beside the base",
+        )
     module: Any = model.network.module
     model.network.module = module.float().merge_and_unload().to(model.dtype)
     return model
@@ -139,48 +140,10 @@ def _precision(dtype: torch.dtype) -> str:
     return next(name for name, value in DTYPES.items() if value == dtype)
 
 
-def _adapter_state(module: Any) -> dict[str, torch.Tensor]:
-    from peft import get_peft_model_state_dict
-
-    names = set(get_peft_model_state_dict(module, save_embedding_layers=False))
-    state = module.state_dict()
-    return {n: t for n, t in state.items() if _without_adapter_name(n) in names}
-
-
-def _without_adapter_name(name: str) -> str:
-    return name.replace(".default", "")
-
-
-def _name_base(folder: Path, base: Base) -> None:
-    """Say the base's public name, not a folder of this machine, in PEFT's file."""
-    path = folder / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = base.name
-    path.write_text(json.dumps(config, indent=2), encoding="utf-8")
-
-
 def _as_base(base: Base, folder: Path) -> Base:
     from dataclasses import replace
 
     return replace(base, folder=folder)
-
-
-def _fill_adapter(model: Model, folder: Path) -> None:
-    from peft import get_peft_model_state_dict, set_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    module: Any = model.network.module
-    saved = load_file(folder / "adapter_model.safetensors", device=str(model.device))
-    expected = get_peft_model_state_dict(module, save_embedding_layers=False)
-    _same_names(set(expected), set(saved), folder / "adapter_model.safetensors")
-    for name, tensor in saved.items():
-        if tensor.shape != expected[name].shape:
-            raise ModelError(
-                f"{name} has shape {tuple(tensor.shape)}, the base needs {tuple(expected[name].shape)}",
-                where=str(folder),
-                do="this adapter belongs to another base or another rank",
-            )
-    set_peft_model_state_dict(module, saved)
 
 
 def _fill_head(network: Body, folder: Path) -> None:
@@ -190,17 +153,6 @@ def _fill_head(network: Body, folder: Path) -> None:
     if not path.is_file():
         raise ModelError("the head is missing", where=str(path), do="train again")
     saved = load_file(path)
-    _same_names({"weight", "bias"}, set(saved), path)
+    check_names({"weight", "bias"}, saved, path)
     assert network.head is not None
     network.head.load_state_dict(saved)
-
-
-def _same_names(expected: set[str], found: set[str], where: Path) -> None:
-    missing, unknown = sorted(expected - found), sorted(found - expected)
-    if missing or unknown:
-        raise ModelError(
-            f"{len(missing)} weights are missing and {len(unknown)} are unknown"
-            + (f"; first missing: {missing[0]}" if missing else f"; first unknown: {unknown[0]}"),
-            where=str(where),
-            do="this adapter belongs to another base, or the file was changed",
-        )

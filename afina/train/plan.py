@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from afina.errors import MachineError
+from afina.models.load import pooling_of
+from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.sources import Base
 from afina.recipe import Goal, Recipe
@@ -206,6 +208,8 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
         tied = (
             head and module.get_output_embeddings().weight is module.get_input_embeddings().weight
         )
+        if task.head == "labels":
+            settle_pooler(module, base.folder, pooling_of(base, task) == "first")
         module = method.apply(module, task.head)
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()
