@@ -126,6 +126,8 @@ class Answer:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     finish: Literal["stop", "length", ""] = ""
+    sources: tuple[str, ...] = ()
+    """Names of the documents that the predictor was shown, best first."""
 
 
 @runtime_checkable

@@ -269,7 +269,7 @@ def test_every_knob_arrives() -> None:
         p.read_text(encoding="utf-8") for p in FILES if room_of(p) not in ("recipe", "")
     )
     declared = [knobs.Recipe, knobs.Data, knobs.Columns, knobs.Split, knobs.Train]
-    declared += [knobs.Evaluate, knobs.Goal, knobs.Serve]
+    declared += [knobs.Evaluate, knobs.Goal, knobs.Serve, knobs.Retrieval]
     unread = [
         f"{model.__name__}.{name}"
         for model in [*declared, *TASKS, *METHODS, *OBJECTIVES]

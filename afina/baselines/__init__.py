@@ -22,12 +22,13 @@ from afina.baselines import (
     majority,
     nearest,
     prompt_search,
+    rag,
     zero_shot,
 )
 from afina.baselines.request import Baseline, Builder, Precision, Request
 from afina.errors import RecipeError
 from afina.errors import nearest as nearest_word
-from afina.recipe import Evaluate, Goal
+from afina.recipe import Evaluate, Goal, Retrieval
 from afina.types import Example, Task
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ BASELINES: Mapping[str, Builder] = {
     "few_shot_random": few_shot_random.build,
     "few_shot_nearest": few_shot_nearest.build,
     "prompt_search": prompt_search.build,
+    "rag": rag.build,
 }
 
 
@@ -59,13 +61,15 @@ def build(
     cache: Path | None = None,
     validation: Sequence[Example] = (),
     goal: Goal | None = None,
+    retrieval: Retrieval | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Baseline:
     """A baseline by name, fitted on ``train``. ``task`` is resolved.
 
     ``precision``: in which a base is run (auto: float32 on a CPU, bfloat16 on a GPU); give the
     tuned model's, so that only the tuning differs. ``cache``: a folder for vectors.
-    ``validation`` and ``goal``: rows to choose a prompt by, and the score that counts.
+    ``validation`` and ``goal``: rows to choose a prompt by, and the score that counts;
+    ``retrieval``: documents to answer from.
 
     Raises RecipeError for an unknown name, DataError or ModelError where the baseline makes no
     sense for this task, these rows or this base.
@@ -87,6 +91,7 @@ def build(
         cache=cache,
         validation=tuple(validation),
         goal=goal,
+        retrieval=retrieval,
     )
     request.check(name)
     started = perf_counter()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from afina.errors import DataError, ModelError
-from afina.recipe import Evaluate, Goal
+from afina.recipe import Evaluate, Goal, Retrieval
 from afina.tasks import Classify, Generate
 from afina.types import Answer, Example, Input, LabelledExample, Task
 
@@ -83,7 +83,8 @@ class Fitted:
 class Request:
     """The resolved task, the training rows, the recipe's base (None: not at hand) and settings.
 
-    ``validation``: rows that a baseline may choose by; ``goal``: what counts.
+    ``validation``: rows that a baseline may choose by; ``goal``: what counts;
+    ``retrieval``: documents to answer from.
     """
 
     task: Task
@@ -96,6 +97,7 @@ class Request:
     cache: Path | None = None
     validation: tuple[Example, ...] = ()
     goal: Goal | None = None
+    retrieval: Retrieval | None = None
 
     def check(self, name: str) -> None:
         """Raise DataError where there is nothing to learn from."""

@@ -31,6 +31,14 @@ Overrides = Annotated[
         help="Set a key of the recipe, for example -s train.epochs=5. May be repeated.",
     ),
 ]
+Documents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--documents",
+        metavar="PATH",
+        help="Answer from these documents: a folder, file or pattern. May be repeated.",
+    ),
+]
 Language = Annotated[
     str, typer.Option(help="Language in which report.html opens: en or es (it holds both).")
 ]

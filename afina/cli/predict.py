@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from afina.cli.arguments import RunName
+from afina.cli.arguments import Documents, RunName
 from afina.cli.terminal import Terminal
 from afina.errors import RequestError
 
 if TYPE_CHECKING:
-    from afina.types import Answer, Input
+    from afina.types import Answer, Input, Predictor
 
 EXAMPLES = (
     "afina predict last questions.txt",
     "afina predict soporte new-tickets.csv --out answers.jsonl",
+    "afina predict last questions.txt --documents ./manuals",
     'echo "enciende la luz de la cocina" | afina predict last -',
 )
 
@@ -37,6 +38,7 @@ def verb(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the answers there.")
     ] = None,
+    documents: Documents = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 32,
 ) -> None:
     """Text (one question a line), CSV, TSV, JSON, JSONL or Parquet; through a pipe each line is a
@@ -44,17 +46,21 @@ def verb(
     JSON lines with the number of their row; with --json they are one object.
     """
     from afina import flow
+    from afina.baselines.rag import over_documents
     from afina.data.asked import asked_in_lines, read_asked
     from afina.models.predictor import TunedModel
     from afina.store import Run
 
     opened = Run.open(to.home, run)
-    columns = flow.recipe_of(opened).data.columns
+    recipe = flow.recipe_of(opened)
+    columns = recipe.data.columns
     asked = asked_in_lines(sys.stdin, columns) if file == "-" else read_asked(file, columns)
     questions = list(asked)  # all of them are checked before the first is answered
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")
-    model = TunedModel.open(opened.model_folder)
+    tuned = TunedModel.open(opened.model_folder)
+    grounded = over_documents(tuned, documents, recipe, say=to.say) if documents else None
+    model: Predictor = grounded or tuned
     answers = _answers(model, questions, batch_size)
     if to.json:
         rows = list(answers)
@@ -88,6 +94,8 @@ def _plain(row: int, answer: Answer) -> dict[str, Any]:
             "answer_tokens": answer.answer_tokens,
             "finish": answer.finish,
         }
+        if answer.sources:
+            value["sources"] = list(answer.sources)
     return value
 
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from afina.cli.arguments import Documents
 from afina.cli.terminal import Terminal
 from afina.errors import RequestError
+
+if TYPE_CHECKING:
+    from afina.models.predictor import TunedModel
+    from afina.recipe import Recipe
+    from afina.serve import ServedModel
 
 EXAMPLES = (
     "afina serve last",
     "afina serve soporte --port 8080",
+    "afina serve soporte --documents ./manuals",
+    "afina serve --base HuggingFaceTB/SmolLM2-135M-Instruct --documents ./manuals",
     "AFINA_API_KEY=… afina serve soporte --host 0.0.0.0",
 )
 
@@ -22,8 +30,13 @@ EXAMPLES = (
 def verb(
     to: Terminal,
     runs: Annotated[
-        list[str], typer.Argument(metavar="RUN…", help="Runs or promoted names to serve.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="[RUN…]", help="Runs or promoted names to serve."),
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="BASE", help="Also serve this base, untuned.")
+    ] = None,
+    documents: Documents = None,
     host: Annotated[
         str | None, typer.Option(help="Address to listen on; beyond this machine needs a key.")
     ] = None,
@@ -37,20 +50,16 @@ def verb(
 ) -> None:
     """Address and port are those of the recipe unless given. Point any OpenAI client at
     http://HOST:PORT/v1; a page to try the model is at http://HOST:PORT/. Ctrl-C stops. With --json
-    the object with the address is printed as soon as the server listens.
+    the object with the address is printed as soon as the server listens. With --documents each
+    chat is answered from passages that fit its last question; the answer names them.
     """
-    from afina import flow
-    from afina.models.predictor import TunedModel
+    from afina.recipe import Serve
     from afina.serve import serve
-    from afina.store import Run
 
     key = _key(api_key_file)
-    opened = [Run.open(to.home, name) for name in runs]
-    asked = flow.recipe_of(opened[0]).serve
-    models = [
-        TunedModel.open(run.model_folder, name=name if name != "last" else run.id)
-        for name, run in zip(runs, opened, strict=True)
-    ]
+    opened = _opened(to, runs or [], base)
+    models = [_served(to, model, recipe, documents) for model, recipe in opened]
+    asked = next((recipe.serve for _, recipe in opened if recipe), Serve())
     serve(
         models,
         host=host or asked.host,
@@ -58,6 +67,43 @@ def verb(
         api_key=key,
         say=lambda text: _say(to, text, [model.name for model in models]),
     )
+
+
+def _opened(
+    to: Terminal, runs: list[str], base: str | None
+) -> list[tuple[TunedModel, Recipe | None]]:
+    """The models of the runs with their recipes, and the untuned base."""
+    from afina import flow
+    from afina.baselines.rag import open_untuned
+    from afina.models.predictor import TunedModel
+    from afina.store import Run
+
+    if not runs and base is None:
+        raise RequestError(
+            "there is no model to serve", where="afina serve", do="name a run, or --base BASE"
+        )
+    opened = [(name, Run.open(to.home, name)) for name in runs]
+    models: list[tuple[TunedModel, Recipe | None]] = [
+        (
+            TunedModel.open(run.model_folder, name=name if name != "last" else run.id),
+            flow.recipe_of(run),
+        )
+        for name, run in opened
+    ]
+    if base is not None:
+        models.append((open_untuned(base, say=to.say), None))
+    return models
+
+
+def _served(
+    to: Terminal, model: TunedModel, recipe: Recipe | None, documents: list[str] | None
+) -> ServedModel:
+    from afina.baselines.rag import over_documents
+    from afina.serve.grounded import Grounded
+
+    if not documents:
+        return model
+    return Grounded(model, over_documents(model, documents, recipe, say=to.say))
 
 
 def _say(to: Terminal, text: str, names: list[str]) -> None:

@@ -235,6 +235,8 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "few_shot": ("Base few-shot", "Base con ejemplos"),
     "few_shot_random": ("Base, random examples", "Base con ejemplos al azar"),
     "few_shot_nearest": ("Base, nearest examples", "Base con los ejemplos más parecidos"),
+    "rag": ("Base with documents (RAG)", "Base con documentos (RAG)"),
+    "tuned_rag": ("Tuned with documents (RAG)", "Afinado con documentos (RAG)"),
     "prompt_search": ("Base, best prompt found", "Base con el mejor prompt hallado"),
 }
 """Names of the usual candidates; any other is shown by its own."""

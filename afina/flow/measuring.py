@@ -68,6 +68,7 @@ def candidates(run: Run, recipe: Recipe, dataset: Dataset, say: Say = silent) ->
             precision=recipe.train.precision,
             validation=dataset.validation,
             goal=recipe.goal,
+            retrieval=recipe.retrieval,
         )
 
     tuned = Candidate("tuned", lambda: TunedModel.open(run.model_folder), say)

@@ -152,11 +152,14 @@ def _derived_of(dataset: Dataset) -> tuple[Derived, ...]:
 
 
 def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse scorers, baselines and a goal that do not exist, before hours of training."""
+    """Refuse scorers, baselines, documents and goals that are not there, before hours of training."""
     from afina.baselines import BASELINES
     from afina.evaluate.scorers import choose
+    from afina.retrieval import read_documents
 
     choose(dataset.task, recipe.evaluate.scorers, recipe.goal)
+    if recipe.retrieval is not None:
+        read_documents(recipe.retrieval.documents)
     for name in recipe.evaluate.baselines or ():
         if name not in BASELINES:
             raise RecipeError(

@@ -1,5 +1,6 @@
 """What the user asks for, once: every knob of the system. Imports no torch."""
 
+from afina.recipe.alternatives import Retrieval
 from afina.recipe.knobs import Columns, Data, Evaluate, Goal, Recipe, Serve, Split, Train
 from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
 
@@ -9,6 +10,7 @@ __all__ = [
     "Evaluate",
     "Goal",
     "Recipe",
+    "Retrieval",
     "Serve",
     "Split",
     "Train",

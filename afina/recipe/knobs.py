@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from afina.methods import METHODS
 from afina.objectives import OBJECTIVES, Supervised
+from afina.recipe.alternatives import Retrieval
 from afina.tasks import TASKS
 from afina.types import Example, Knobs, Method, Objective, Task
 
@@ -246,6 +247,8 @@ class Recipe(Knobs):
     """How the weights are moved."""
     evaluate: Evaluate = Evaluate()
     """What the tuned model is measured against."""
+    retrieval: Retrieval | None = None
+    """Documents to answer from: adds the baseline rag."""
     goal: Goal | None = None
     """What must be reached."""
     serve: Serve = Serve()
@@ -274,6 +277,7 @@ __all__ = [
     "Method",
     "Objective",
     "Recipe",
+    "Retrieval",
     "Serve",
     "Split",
     "Task",

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from afina.errors import RecipeError, nearest
+from afina.recipe.alternatives import Retrieval
 from afina.recipe.explain import explain, json_schema
 from afina.recipe.knobs import Recipe
 from afina.recipe.problems import recipe_error
@@ -186,12 +187,26 @@ def _absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         "test": absolute(data.test),
     }
     update = {"data": data.model_copy(update=update)}
+    if recipe.retrieval is not None:
+        update["retrieval"] = _beside(recipe.retrieval, folder)
     base = folder / recipe.base
     if not Path(recipe.base).is_absolute() and (
         base.exists() or recipe.base.startswith(".") or recipe.base.endswith(".gguf")
     ):
         update["base"] = str(base.resolve())
     return recipe.model_copy(update=update)
+
+
+def _beside(retrieval: Retrieval, folder: Path) -> Retrieval:
+    """The documents and the embedder as absolute paths, from the recipe's own folder."""
+    given = retrieval.documents
+    sources = [given] if isinstance(given, str) else list(given)
+    found = tuple(str((folder / Path(p).expanduser()).absolute()) for p in sources)
+    update: dict[str, Any] = {"documents": found[0] if isinstance(given, str) else found}
+    embedder = retrieval.embedder
+    if embedder is not None and (embedder.startswith(".") or (folder / embedder).exists()):
+        update["embedder"] = str((folder / embedder).resolve())
+    return retrieval.model_copy(update=update)
 
 
 def _foreign(tree: dict[str, Any], where: str) -> dict[str, Any]:

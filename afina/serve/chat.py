@@ -6,6 +6,9 @@ it, one greedy answer is tried; then the request fails with 422 ``invalid_json_o
 that was cut off by its length is sent as it is: ``finish_reason`` says so.) A stream with such a
 format sends nothing before the check. Tokens of a discarded try are counted in the usage.
 
+A model that is served with documents names those it was shown in ``afina.sources`` (in a stream: of
+the first chunk).
+
 Calls of tools are read from the answer (see ``tool_calls``); a call cannot be forced.
 """
 
@@ -28,7 +31,7 @@ from afina.serve.drawing import chat_logprob, now, sampling, usage
 from afina.serve.events import Events, EventStream, answer
 from afina.serve.failure import ApiError
 from afina.serve.house import House
-from afina.serve.model import ServedModel
+from afina.serve.model import Grounds, ServedModel
 from afina.serve.schema import Schema, SchemaError
 from afina.serve.tool_calls import ToolCall, ToolCallReader
 from afina.types import Input, Message, Role
@@ -61,15 +64,26 @@ class Chat:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     max_new_tokens: int = 0
+    sources: tuple[str, ...] | None = None
 
     async def measure(self) -> None:
-        """Count the prompt and find the room for the answer. Raises ApiError if there is none."""
-        self.prompt_tokens = await self.house.worker.count(self.model, self.given)
+        """Look up what the model is shown, count the prompt, find the room for the answer.
+
+        Raises ApiError if there is none.
+        """
         wanted = self.asked.max_completion_tokens or self.asked.max_tokens
+        if isinstance(self.model, Grounds):
+            found = await self.house.worker.ground(self.model, self.given, wanted)
+            self.given, self.sources = found.given, found.sources
+        self.prompt_tokens = await self.house.worker.count(self.model, self.given)
         default = self.house.default_max_tokens
         self.max_new_tokens = self.house.room(
             self.model, self.prompt_tokens, wanted, default, "messages"
         )
+
+    def told(self) -> dict[str, Any]:
+        """What the OpenAI API has no field for: the documents that the model was shown."""
+        return {} if self.sources is None else {"afina": {"sources": list(self.sources)}}
 
     def usage(self) -> dict[str, int]:
         """The figures so far."""
@@ -121,6 +135,7 @@ async def _whole(call: Chat) -> dict[str, Any]:
         "model": call.model.name,
         "choices": choices,
         "usage": call.usage(),
+        **call.told(),
     }
 
 
@@ -160,10 +175,12 @@ async def _stream(call: Chat) -> Events:
     tail = {"usage": None} if with_usage else {}
     with call.house.worker.admitted():
         await call.measure()
+        told = call.told()
         for index in range(call.asked.n or 1):
             async with aclosing(_deltas(call, index)) as deltas:
                 async for choice in _chunks(call, index, deltas):
-                    yield {**head, "choices": [choice], **tail}
+                    yield {**head, "choices": [choice], **tail, **told}
+                    told = {}
     if with_usage:
         yield {**head, "choices": [], "usage": call.usage()}
 

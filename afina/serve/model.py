@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from afina.models.sampling import Piece, Sampling
+from afina.retrieval import Sourced
 from afina.types import Answer, Input
 
 KINDS = ("chat", "completion", "embedding", "classify")
@@ -56,4 +57,15 @@ class ServedModel(Protocol):
 
     def classify(self, texts: Sequence[str]) -> list[Answer]:
         """One answer for each text, with its probabilities."""
+        ...
+
+
+@runtime_checkable
+class Grounds(Protocol):
+    """A ServedModel that looks things up before it answers a chat; called beside the generation,
+    in the thread that counts tokens.
+    """
+
+    def ground(self, given: Input, answer_tokens: int | None) -> Sourced:
+        """The conversation to answer, and the documents that are in it now."""
         ...

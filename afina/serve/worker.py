@@ -17,8 +17,9 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TypeVar
 
 from afina.models.sampling import Piece, Sampling
+from afina.retrieval import Sourced
 from afina.serve.failure import ApiError, from_model
-from afina.serve.model import ServedModel
+from afina.serve.model import Grounds, ServedModel
 from afina.types import Input
 
 Result = TypeVar("Result")
@@ -59,6 +60,10 @@ class Worker:
     async def count(self, model: ServedModel, given: Input | str) -> int:
         """Tokens of a prompt. Raises ApiError if the model cannot take it."""
         return await self._result(self._counts, lambda: model.count_tokens(given))
+
+    async def ground(self, model: Grounds, given: Input, answer_tokens: int | None) -> Sourced:
+        """A conversation with the passages of its documents."""
+        return await self._result(self._counts, lambda: model.ground(given, answer_tokens))
 
     async def count_all(self, model: ServedModel, texts: tuple[str, ...]) -> list[int]:
         """Tokens of each text."""

@@ -118,7 +118,10 @@ def _derive_proof(book: Book, recipe: Recipe, task: Task) -> dict[str, Any]:
     """What the tuned model is measured against, and by what it is judged."""
     wished = recipe.evaluate
     reason = f"what a {task.name} task is measured against"
-    baselines = book.take("evaluate.baselines", wished.baselines, task.baselines(), reason)
+    usual = task.baselines()
+    if recipe.retrieval is not None and task.head == "tokens":
+        usual, reason = (*usual, "rag"), f"{reason}, and the documents"
+    baselines = book.take("evaluate.baselines", wished.baselines, usual, reason)
     reason = f"the scores of a {task.name} task"
     scorers = book.take("evaluate.scorers", wished.scorers, task.scorers(), reason)
     reason = "the first score of the task, to be better than every baseline"
