@@ -1,0 +1,101 @@
+"""What a row is, what a predictor may see of it, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation. ``weight`` 0 keeps an assistant turn out of the loss."""
+
+    role: Role
+    content: str
+    weight: int = 1
+    name: str | None = None
+    tool_calls: tuple[Mapping[str, Any], ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """One row. ``id`` is stable under reordering of the file; ``where`` says file and row."""
+
+    id: str
+    where: str
+    group: str | None = None
+    time: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledExample(Example):
+    """A text and its label, or its labels (none is allowed when several are)."""
+
+    text: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatExample(Example):
+    """A conversation whose assistant turns are the answers to learn.
+
+    Prompt/completion, Alpaca and ShareGPT rows arrive here too. The gold answer is the last turn.
+    """
+
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceExample(Example):
+    """A prompt with a better and a worse answer."""
+
+    prompt: tuple[Message, ...]
+    chosen: tuple[Message, ...]
+    rejected: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextExample(Example):
+    """Raw text without an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a Predictor may see of an example: everything but the answer."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text to classify, or the last thing the user said."""
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.content
+        return self.messages[-1].content if self.messages else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a Predictor says. ``labels`` for classification, ``text`` always.
+
+    ``probabilities`` maps a label to its probability where the predictor knows it. Token counts
+    are those of this predictor's own prompt and answer (0 where it has no tokens).
+    """
+
+    text: str
+    labels: tuple[str, ...] = ()
+    probabilities: Mapping[str, float] | None = None
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    finish: Literal["stop", "length", ""] = ""
+    sources: tuple[str, ...] = ()
+    """Names of the documents that the predictor was shown, best first."""
