@@ -74,9 +74,8 @@ def ground(model: TunedModel, index: Index, settings: Retrieval, name: str = "tu
     return Rag(
         index,
         model,
-        count_tokens=model.count_tokens,
-        # Half of a short context at most is kept free for an answer whose length nobody stated.
-        room=model.context_length - min(model.max_new_tokens, model.context_length // 2),
+        count_tokens=lambda given: len(model.whole_prompt(given)),
+        room=model.longest_prompt,
         name=name,
         passages=settings.passages,
         prompt=settings.prompt,

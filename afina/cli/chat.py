@@ -50,6 +50,8 @@ def verb(
 
     opened = Run.open(to.home, run)
     model = TunedModel.open(opened.model_folder)
+    if model.model.cut_to is not None:
+        to.say(f"what is over {model.longest_prompt:,} tokens is cut, as in training")
     if "chat" in model.kinds:
         talk = Conversation(to, model, system, max_tokens, temperature)
         _loop(to, talk.command, talk.answer)

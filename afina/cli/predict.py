@@ -96,6 +96,8 @@ def _plain(row: int, answer: Answer) -> dict[str, Any]:
         }
         if answer.sources:
             value["sources"] = list(answer.sources)
+    if answer.cut_tokens:
+        value["cut_tokens"] = answer.cut_tokens
     return value
 
 

@@ -58,6 +58,11 @@ def verb(
 
     key = _key(api_key_file)
     opened = _opened(to, runs or [], base)
+    for model, _ in opened:
+        if model.model.cut_to is not None:
+            to.say(
+                f"{model.name}: questions over {model.longest_prompt:,} tokens are cut, as in training"
+            )
     models = [_served(to, model, recipe, documents) for model, recipe in opened]
     asked = next((recipe.serve for _, recipe in opened if recipe), Serve())
     serve(

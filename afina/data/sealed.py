@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from afina.data.content import canonical, content, digest
@@ -49,6 +49,10 @@ class SealedTest:
     def openings(self) -> tuple[Opening, ...]:
         """Every time the seal was opened, in order."""
         return self._openings
+
+    def measure(self, number: Callable[[Example], int]) -> tuple[tuple[str, int], ...]:
+        """The place of each row and one number about it, its length for one: no content."""
+        return tuple((row.where, int(number(row))) for row in self._rows)
 
     def open(self, by: str) -> tuple[Example, ...]:
         """The rows. ``by`` says what they are for, and is kept in ``openings``.

@@ -36,11 +36,13 @@ def evaluate(
     settings: Evaluate,
     seed: int,
     test_sha256: str = "",
+    left_out: int = 0,
     say: Say | None = None,
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
-    ``task`` is resolved. A baseline that raises an AfinaError is carried in the report as a
+    ``task`` is resolved. ``left_out``: rows of the sealed test that are not in ``test``, being too
+    long. A baseline that raises an AfinaError is carried in the report as a
     failure with its reason; for ``tuned`` the error is raised. Raises DataError for an empty test,
     ModelError for a wrong number of answers, RecipeError for a scorer that does not fit.
     """
@@ -79,7 +81,7 @@ def evaluate(
         confusion=confusions,
         samples=samples,
         samples_rule=samples_rule,
-        notes=remarks.collect(judged, results, costs, classes, measured),
+        notes=remarks.collect(judged, results, costs, classes, measured, left_out),
     )
 
 

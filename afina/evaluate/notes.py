@@ -24,15 +24,19 @@ def collect(
     costs: Mapping[str, Mapping[str, float]],
     classes: Mapping[str, Any],
     measured: Sequence[Measured],
+    left_out: int = 0,
 ) -> tuple[Statement, ...]:
     """All remarks, the weightiest first."""
+    out = Statement("left_out", {"rows": left_out, "all": judged.rows + left_out})
     return (
+        *((out,) if left_out else ()),
         *_simple(judged, costs),
         *_failures(judged, results),
         *_goal(judged),
         *_rows(judged, classes),
         *_tokenizers(judged, measured),
         *_cut_off(costs),
+        *_cut_inputs(measured),
         *_tokens(judged, costs),
     )
 
@@ -95,6 +99,14 @@ def _cut_off(costs: Mapping[str, Mapping[str, float]]) -> Iterator[Statement]:
     for name, cost in costs.items():
         if cost["cut_off"]:
             yield Statement("cut_off", {"candidate": name, "answers": int(cost["cut_off"])})
+
+
+def _cut_inputs(measured: Sequence[Measured]) -> Iterator[Statement]:
+    for found in measured:
+        rows = sum(answer.cut_tokens > 0 for answer in found.answers)
+        if rows:
+            values = {"candidate": found.name, "rows": rows, "all": len(found.answers)}
+            yield Statement("cut_inputs", values)
 
 
 def _tokens(judged: Judged, costs: Mapping[str, Mapping[str, float]]) -> Iterator[Statement]:

@@ -155,6 +155,20 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "{answers:count} respuestas de {candidate} se cortaron en la longitud máxima permitida "
         "(task.max_new_tokens).",
     ),
+    "cut_inputs": (
+        "{candidate} read {rows:count} of {all:count} test rows cut, as they were too long "
+        "(train.max_length, train.on_too_long): as in training and as it is served. Other "
+        "candidates read them whole or could not be measured.",
+        "{candidate} leyó cortadas {rows:count} de las {all:count} filas de prueba, por ser "
+        "demasiado largas (train.max_length, train.on_too_long): igual que al entrenar y al servir. "
+        "Los demás candidatos las leyeron enteras o no se pudieron medir.",
+    ),
+    "left_out": (
+        "{rows:count} of the {all:count} sealed test rows are too long for the base and were left "
+        "out, as train.on_too_long: drop asks. Nothing here is said about such rows.",
+        "{rows:count} de las {all:count} filas de prueba selladas son demasiado largas para la base "
+        "y se dejaron fuera, como pide train.on_too_long: drop. Nada se afirma sobre filas así.",
+    ),
     "tokens_saved": (
         "Against {baseline}, {tuned} needs {saved:count} fewer tokens in the prompt of each "
         "request ({share:percent}).",

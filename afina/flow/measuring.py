@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import RunError
+from afina.flow.lengths import measurable
 from afina.flow.preparing import Say, silent
 from afina.flow.record import command_of, recipe_of, record, reopen_dataset
 from afina.recipe import Recipe
@@ -13,12 +14,14 @@ from afina.recipe import Recipe
 if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.evaluate import Report
+    from afina.models.sources import Base
     from afina.store import Run
 
 
 def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
     """Measure a run's model and its baselines on the sealed test; write the report."""
     from afina.evaluate import evaluate as measure
+    from afina.models.sources import resolve
 
     if run.status != "succeeded":
         raise RunError(
@@ -30,15 +33,18 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
     dataset = reopen_dataset(run)
     test = dataset.test.open(by=f"evaluation of {run.id}")
     run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
+    base = resolve(recipe.base, say=say)
+    measured = measurable(test, recipe.task, base, recipe.train)
     report = measure(
-        candidates(run, recipe, dataset, say),
-        test,
+        candidates(run, recipe, dataset, base, say),
+        measured,
         task=recipe.task,
         tuned="tuned",
         goal=recipe.goal,
         settings=recipe.evaluate,
         seed=recipe.train.seed,
         test_sha256=dataset.test.sha256,
+        left_out=len(test) - len(measured),
         say=say,
     )
     run.write("report.json", report.as_dict())
@@ -48,13 +54,12 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
     return report
 
 
-def candidates(run: Run, recipe: Recipe, dataset: Dataset, say: Say = silent) -> list[Candidate]:
+def candidates(
+    run: Run, recipe: Recipe, dataset: Dataset, base: Base, say: Say = silent
+) -> list[Candidate]:
     """The tuned model and the baselines, each opened when its turn comes and let go after it."""
     from afina.baselines import build
     from afina.models.predictor import TunedModel
-    from afina.models.sources import resolve
-
-    base = resolve(recipe.base, say=say)
 
     def opener(name: str) -> Callable[[], Any]:
         return lambda: build(

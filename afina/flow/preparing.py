@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import DataError, RecipeError, nearest
+from afina.flow.lengths import check_test
 from afina.recipe import Recipe
 from afina.types import Derived
 
@@ -135,7 +136,9 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
     machine = probe(recipe.train.device, home, recipe.train.threads)
     recipe = _with_data(recipe, dataset)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
-    plan = replace(plan, derived=(*_derived_of(dataset), *plan.derived))
+    long = check_test(dataset, base, renderer, recipe.train)
+    derived = (*_derived_of(dataset), *plan.derived)
+    plan = replace(plan, derived=derived, notes=(*plan.notes, *long))
     return Prepared(plan, dataset, base, renderer, rows, validation)
 
 

@@ -37,6 +37,8 @@ class Model:
     dtype: torch.dtype
     device: torch.device
     exact: bool = False
+    cut_to: int | None = None
+    """Tokens to which a longer input is cut, as in training; None: it is refused."""
 
     @property
     def head(self) -> Head:

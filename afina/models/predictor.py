@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -12,13 +13,14 @@ import torch
 from afina.errors import ModelError, RequestError
 from afina.models.embed import Embedder
 from afina.models.generate import generate, stream
+from afina.models.length import shorten, shorten_prompt
 from afina.models.likelihood import answer_losses, check_fits, label_scores
 from afina.models.load import Model
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
 from afina.tasks import Classify, Generate, Pooled
-from afina.types import Answer, Example, Input, LabelledExample, Message, Task
+from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
 """Longest answer where neither the task nor the request says."""
@@ -85,10 +87,16 @@ class TunedModel:
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         """One answer for each input, in order. Raises ModelError for one that is too long."""
-        prompts = [self.prompt(given) for given in inputs]
+        whole = [self.whole_prompt(given) for given in inputs]
+        prompts = [self._cut(ids) for ids in whole]
         if isinstance(self.task, Pooled):
-            return self._label(self.task, prompts)
-        return write_answers(self.model, prompts, self.max_new_tokens, self.batch_size)
+            answers = self._label(self.task, prompts)
+        else:
+            answers = write_answers(self.model, prompts, self.max_new_tokens, self.batch_size)
+        return [
+            replace(answer, cut_tokens=len(ids) - len(prompt))
+            for answer, ids, prompt in zip(answers, whole, prompts, strict=True)
+        ]
 
     def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
         """For each example: the sum over its answer in nats, and the number of its parts.
@@ -96,7 +104,7 @@ class TunedModel:
         Parts are the answer's tokens (end token included), or the label; with several labels, one
         yes or no for each label there is.
         """
-        rows = [self.task.encode(example, self.model.renderer) for example in examples]
+        rows = [self._encoded(example) for example in examples]
         check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
         if isinstance(self.task, Classify):
             scores = label_scores(self.model, [r.ids for r in rows], self.batch_size)
@@ -109,11 +117,44 @@ class TunedModel:
     # ------------------------------------------------------------------ what is served
 
     def prompt(self, given: Input | str) -> tuple[int, ...]:
-        """The tokens that the model is given; a ``str`` is a raw text to go on from."""
-        renderer = self.model.renderer
+        """The tokens that the model is given; a ``str`` is a raw text to go on from.
+
+        A question that is too long is cut where the training rows were cut (``Model.cut_to``).
+        """
         if isinstance(given, str):
-            return renderer.completion(given)
-        return self.task.prompt(given, renderer)
+            return self.model.renderer.completion(given)
+        return self._cut(self.whole_prompt(given))
+
+    def whole_prompt(self, given: Input) -> tuple[int, ...]:
+        """The tokens of a question, however long it is."""
+        return self.task.prompt(given, self.model.renderer)
+
+    @property
+    def longest_prompt(self) -> int:
+        """Tokens of a question up to which it is read whole and leaves room for an answer."""
+        context, limit = self.context_length, self.model.cut_to or self.context_length
+        if self.model.head != "tokens":
+            return limit
+        return min(limit, context - min(self.max_new_tokens, context // 2))
+
+    def _cut(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        if self.model.cut_to is None:
+            return ids
+        return shorten_prompt(ids, self.model.head, self.longest_prompt)
+
+    def _encoded(self, example: Example) -> Encoded:
+        """A row with its answer. Raises ModelError where the answer itself would be cut."""
+        row = self.task.encode(example, self.model.renderer)
+        if self.model.cut_to is None:
+            return row
+        short = shorten(row, self.model.head, self.model.cut_to)
+        if short is None:
+            raise ModelError(
+                f"the answer does not fit into {self.model.cut_to} tokens",
+                where=example.where,
+                do="train with a larger train.max_length, or leave perplexity out",
+            )
+        return short
 
     def count_tokens(self, given: Input | str) -> int:
         """Tokens of the prompt, template included."""
@@ -146,8 +187,7 @@ class TunedModel:
                 where="model",
                 do="ask /v1/chat/completions, or a model trained with task: classify",
             )
-        asked = [Input((Message("user", text),)) for text in texts]
-        return self._label(self.task, [self.prompt(given) for given in asked])
+        return self.predict([Input((Message("user", text),)) for text in texts])
 
     def _label(self, task: Pooled, rows: Sequence[Sequence[int]]) -> list[Answer]:
         check_fits(self.model, rows, [f"text {i + 1}" for i in range(len(rows))])

@@ -53,6 +53,7 @@ def save_model(
         "method": model.method.model_dump(mode="json"),
         "precision": _precision(model.dtype),
         "exact": model.exact,
+        "cut_to": model.cut_to,
         **facts,
     }
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -97,6 +98,7 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
         model.base, model.method = base, method
     if model.network.head is not None:
         _fill_head(model.network, folder)
+    model.cut_to = card.get("cut_to")
     return model
 
 

@@ -147,7 +147,8 @@ class Train(Knobs):
     """Longest row in tokens; left out: the longest row there is, up to what the base can take."""
     on_too_long: Literal["error", "drop", "truncate"] = "error"
     """A row over max_length is refused, dropped (counted), or cut: a text at its end, a conversation
-    at the beginning of its prompt, never in an answer."""
+    at the beginning of its prompt, never in an answer. What is cut in training is cut when the model
+    is measured and served; otherwise it reads what the base can take, and refuses what is longer."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the forward and backward pass; ``auto``: bfloat16 where this machine is faster
     in it. Trained weights are kept in float32 either way."""

@@ -7,14 +7,15 @@ The answer of ``/v1/classify``, which the OpenAI API does not have::
                "probabilities": [{"label": "factura", "probability": 0.93}, …]}]}
 
 ``labels`` is what the model says: one label, or any number of them where several may hold.
-``probabilities`` come in falling order.
+``probabilities`` come in falling order. ``cut_tokens`` says how many tokens of a text were left out,
+where the model was trained to read long ones cut.
 """
 
 from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -27,7 +28,7 @@ from afina.serve.events import answer
 from afina.serve.failure import ApiError
 from afina.serve.house import House
 from afina.serve.model import ServedModel
-from afina.types import Answer
+from afina.types import Answer, Input, Message
 
 Result = TypeVar("Result")
 
@@ -51,7 +52,7 @@ async def classify(request: Request, house: House) -> Response:
 
 async def _embeddings(house: House, model: ServedModel, asked: EmbeddingRequest) -> dict[str, Any]:
     with house.worker.admitted():
-        tokens = await _measured(house, model, asked)
+        tokens = await _measured(house, model, asked, asked.texts)
         vectors = await _in_turns(house, asked.texts, model.embed)
     for vector in vectors:
         _check_vector(vector, asked.dimensions)
@@ -69,7 +70,8 @@ async def _embeddings(house: House, model: ServedModel, asked: EmbeddingRequest)
 
 async def _labels(house: House, model: ServedModel, asked: ClassifyRequest) -> dict[str, Any]:
     with house.worker.admitted():
-        tokens = await _measured(house, model, asked)
+        given = [Input((Message("user", text),)) for text in asked.texts]
+        tokens = await _measured(house, model, asked, given)
         answers = await _in_turns(house, asked.texts, model.classify)
     data = [
         {
@@ -77,15 +79,18 @@ async def _labels(house: House, model: ServedModel, asked: ClassifyRequest) -> d
             "index": index,
             "labels": list(said.labels),
             "probabilities": _ranked(said, asked.top_k),
+            **({"cut_tokens": said.cut_tokens} if said.cut_tokens else {}),
         }
         for index, said in enumerate(answers)
     ]
     return _list(model, data, tokens)
 
 
-async def _measured(house: House, model: ServedModel, asked: TextsRequest) -> int:
-    """Tokens of all texts. Raises ApiError for the first that the model cannot take whole."""
-    counts = await house.worker.count_all(model, asked.texts)
+async def _measured(
+    house: House, model: ServedModel, asked: TextsRequest, given: Sequence[Input | str]
+) -> int:
+    """Tokens of all texts as they are read. Raises ApiError for the first that is too long."""
+    counts = await house.worker.count_all(model, given)
     for index, count in enumerate(counts):
         if count > model.context_length:
             param = "input" if isinstance(asked.input, str) else f"input.{index}"

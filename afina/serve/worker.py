@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import TypeVar
@@ -65,9 +65,9 @@ class Worker:
         """A conversation with the passages of its documents."""
         return await self._result(self._counts, lambda: model.ground(given, answer_tokens))
 
-    async def count_all(self, model: ServedModel, texts: tuple[str, ...]) -> list[int]:
-        """Tokens of each text."""
-        return await self._result(self._counts, lambda: [model.count_tokens(t) for t in texts])
+    async def count_all(self, model: ServedModel, given: Sequence[Input | str]) -> list[int]:
+        """Tokens of each."""
+        return await self._result(self._counts, lambda: [model.count_tokens(one) for one in given])
 
     async def call(self, job: Callable[[], Result]) -> Result:
         """The result of a job of a model, when its turn has come. Raises ApiError."""

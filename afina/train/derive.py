@@ -91,9 +91,10 @@ def derive_train(
     if not count:
         raise RecipeError("no row is left to learn from", where="data.train", do="add examples")
     _check_length(recipe, base)
-    length = book.take(
-        "train.max_length", train.max_length, rows.longest, "the longest training row", "tokens"
-    )
+    longest, why = rows.longest, "the longest training row"
+    if train.on_too_long == "truncate":  # inputs are cut there after training too
+        longest, why = base.context_length, "what the base takes; longer rows are cut"
+    length = book.take("train.max_length", train.max_length, longest, why, "tokens")
     size = 8 if count < 400 else 16 if count < 4000 else 32
     reason = f"{count:,} training rows"
     batch = min(

@@ -110,6 +110,7 @@ class Training:
             renderer=renderer,
             exact=train.exact,
         )
+        self.model.cut_to = train.max_length if train.on_too_long == "truncate" else None
         self.weights = prepare(self.model, plan)
         self.rows = observed(self.model, recipe.objective, rows)
         self.validation = observed(self.model, recipe.objective, validation)

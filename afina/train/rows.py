@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from afina.errors import DataError
+from afina.models.length import shorten
 from afina.train.batches import loss_tokens
-from afina.types import IGNORED, Encoded, Example, Renderer, Targets, Task
+from afina.types import Encoded, Example, Renderer, Targets, Task
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def encode(
         if on_too_long == "drop":
             dropped.append((example.where, reason))
             continue
-        short = _shorten(row, task, max_length) if on_too_long == "truncate" else None
+        short = shorten(row, task.head, max_length) if on_too_long == "truncate" else None
         if short is None:
             refused.append(
                 f"{example.where}: {reason}"
@@ -81,23 +82,3 @@ def encode(
             do="raise train.max_length, shorten the rows, or set train.on_too_long to drop or truncate",
         )
     return Rows(tuple(kept), task.targets, tuple(dropped), truncated)
-
-
-def _shorten(row: Encoded, task: Task, max_length: int) -> Encoded | None:
-    """A text loses its end (the closing special token stays), a conversation the beginning of its
-    prompt; None if that would cut an answer or a stretch that is looked for."""
-    if row.others:
-        parts = [_shorten(replace(s, others=()), task, max_length) for s in row.sequences]
-        whole = [p for p in parts if p is not None]
-        return replace(whole[0], others=tuple(whole[1:])) if len(whole) == len(parts) else None
-    excess = len(row.ids) - max_length
-    if excess <= 0:
-        return row
-    if task.head == "tags":
-        return None
-    if task.head != "tokens":
-        return replace(row, ids=(*row.ids[: max_length - 1], row.ids[-1]))
-    if any(t != IGNORED for t in row.targets[: excess + 1]):
-        return None
-    targets = tuple(int(t) for t in row.targets[excess:])
-    return replace(row, ids=row.ids[excess:], targets=targets)

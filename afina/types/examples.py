@@ -99,3 +99,5 @@ class Answer:
     finish: Literal["stop", "length", ""] = ""
     sources: tuple[str, ...] = ()
     """Names of the documents that the predictor was shown, best first."""
+    cut_tokens: int = 0
+    """Tokens of the prompt that were left out because it was too long."""
