@@ -19,6 +19,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Prepare": {
         "new": "Write a first recipe for a file of examples.",
         "check": "Read the data of a recipe and say what is in it, and what is wrong with it.",
+        "restore": "Put personal data back into a redacted file, with its keys.",
         "plan": "Show every derived value with its reason, and what the run will cost.",
         "explain": "Say what the keys of a recipe mean.",
         "schema": "Print the JSON schema of the recipe.",
@@ -39,6 +40,7 @@ VERBS: dict[str, dict[str, str]] = {
         "compare": "Set two runs side by side: what was asked and what came out.",
         "promote": "Give the model of a run a name to serve it by.",
         "rollback": "Give a name back to the model that had it before.",
+        "trace": "List the runs whose data held a value or a row.",
     },
     "Around": {
         "models": "List, fetch and describe base models.",

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from afina.cli import draw
+from afina.cli import draw, draw_findings
 
 if TYPE_CHECKING:
     from afina.data import Dataset
@@ -73,11 +73,16 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
     _lengths(console, found["lengths"])
     _balance(console, found["balance"])
     _warnings(console, found)
+    draw_findings.findings(console, found["quality"])
     for drop in found["dropped_rows"][:PLACES_SHOWN]:
         instead = f" (as {drop['instead']})" if drop["instead"] else ""
         console.print(Text(f"dropped {drop['where']}: {drop['reason']}{instead}", style="dim"))
     if len(found["dropped_rows"]) > PLACES_SHOWN:
         console.print(Text("… --json lists them all", style="dim"))
+    if "fixed" in found:
+        draw_findings.fixed(console, found["fixed"])
+    elif "findings" in found:
+        console.print(Text(f"every finding: {found['findings']}"))
 
 
 def _near(near: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from afina.data.alike import NearDuplicates
 from afina.data.clean import Item
 from afina.data.content import answer_key, answer_text, input_text, texts
+from afina.data.findings import Quality
 from afina.data.reading import Drop
 from afina.data.rows import file_and_row
 from afina.types import Example, LabelledExample, PreferenceExample, TextExample
@@ -106,6 +107,8 @@ class Check:
     contradictions: tuple[Contradiction, ...]
     faults: tuple[Fault, ...]
     balance: Balance | None
+    quality: Quality | None = None
+    """What the analyses found; None where they were not asked for."""
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -141,6 +144,7 @@ class Check:
                 f.kind: {"rows": f.rows, "where": list(f.where)} for f in self.faults
             },
             "balance": balance,
+            "quality": self.quality.as_dict() if self.quality else None,
         }
 
 

@@ -128,6 +128,21 @@ def texts(example: Example) -> list[str]:
     return []
 
 
+def named_texts(example: Example) -> list[tuple[str, str]]:
+    """The same texts, each with the name of its place in the row."""
+    said = texts(example)
+    if isinstance(example, ChatExample):
+        return [(f"messages[{i}].content", text) for i, text in enumerate(said)]
+    if isinstance(example, PreferenceExample):
+        names = [
+            f"{name}[{i}].content"
+            for name in ("prompt", "chosen", "rejected")
+            for i in range(len(getattr(example, name)))
+        ]
+        return list(zip(names, said, strict=True))
+    return [("text" if len(said) == 1 else f"text {i}", text) for i, text in enumerate(said, 1)]
+
+
 def normal_input(example: Example) -> str:
     """The input without case, punctuation, spacing and Unicode form: equal ones stay together."""
     if isinstance(example, LabelledExample | TextExample):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from afina.data import clean
 from afina.data.check import Check, dropped_line
 from afina.data.clean import PARTS, Item
 from afina.data.content import canonical, content_id, digest
+from afina.data.examine import examine
 from afina.data.reading import Drop, Reading, read
 from afina.data.sealed import SealedTest
 from afina.data.sources import HubSource, display_names, find
@@ -49,7 +50,9 @@ class Dataset:
         return f"<Dataset of {counts} rows, fingerprint {self.fingerprint[:12]}…>"
 
     def write(self, folder: Path) -> None:
-        """Write fingerprint.json, splits.json, check.json and dropped.jsonl; no content of rows.
+        """Write fingerprint.json, splits.json, check.json, dropped.jsonl and findings.jsonl.
+
+        No content of rows stands in them.
 
         Raises MachineError if the disk does not take them.
         """
@@ -76,6 +79,11 @@ class Dataset:
         durable.write_json(folder / "check.json", self.check.as_dict())
         lines = (json.dumps(dropped_line(d), ensure_ascii=False) for d in self.check.drops)
         durable.write_text(folder / "dropped.jsonl", "".join(f"{line}\n" for line in lines))
+        if self.check.quality is not None:
+            found = (
+                json.dumps(f.as_dict(), ensure_ascii=False) for f in self.check.quality.findings
+            )
+            durable.write_text(folder / "findings.jsonl", "".join(f"{line}\n" for line in found))
 
 
 def prepare(
@@ -84,12 +92,14 @@ def prepare(
     *,
     shapes: tuple[type[Example], ...] | None = None,
     count_tokens: Callable[[Example], int] | None = None,
+    thorough: bool = False,
 ) -> Dataset:
     """Read, check, clean, resolve the task, split. Writes nothing.
 
     ``shapes``: the shapes of rows that are wanted, left out: all that the task accepts.
-    ``count_tokens`` measures a row for the check's lengths. Raises DataError where files, rows or
-    shares cannot serve, MachineError where a hub data set cannot be had.
+    ``count_tokens`` measures a row for the check's lengths. ``thorough``: also every analysis of
+    ``examine``, into ``check.quality``; it changes nothing else. Raises DataError where files, rows
+    or shares cannot serve, MachineError where a hub data set cannot be had.
     """
     readings = _read_all(data, shapes or task.accepts)
     items = clean.items_of(readings)
@@ -109,6 +119,8 @@ def prepare(
         cleaned.alike, cleaned.compared, cleaned.handling, data.near_duplicates is not None, divided
     )
     report = _check(items, cleaned, readings, resolved, notes, found, count_tokens)
+    if thorough:
+        report = replace(report, quality=examine(parts, data))
     return Dataset(
         task=resolved,
         train=tuple(parts["train"]),

@@ -81,7 +81,7 @@ def read(
     dropped: list[Drop] = []
     files: list[tuple[str, int]] = []
     forms: dict[str, None] = {}
-    for name, kind, rows in _parts(source, encoding, wanted, notes, names):
+    for name, kind, rows in rows_by_file(source, encoding, wanted, notes, names):
         one = _OneFile(name, wanted, notes)
         one.read(rows)
         if examples and one.examples and type(examples[0]) is not type(one.examples[0]):
@@ -102,7 +102,7 @@ def read(
     return Reading(kept, tuple(dropped), tuple(files), "; ".join(forms), notes.lines())
 
 
-def _parts(
+def rows_by_file(
     source: str | Sequence[str],
     encoding: str | None,
     wanted: Wanted,

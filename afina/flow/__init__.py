@@ -4,8 +4,10 @@ The command line, the Python door and the server all call these functions; nothi
 any step works inside, nor who is watching.
 """
 
+from afina.flow.erasure import Trace, trace
 from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, write_html
+from afina.flow.mending import fix, restore, write_findings
 from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
 from afina.flow.record import recipe_of, reopen_dataset
 from afina.flow.training import outcome_of, resume, train
@@ -13,17 +15,22 @@ from afina.flow.training import outcome_of, resume, train
 __all__ = [
     "LossRow",
     "Prepared",
+    "Trace",
     "check",
     "evaluate",
+    "fix",
     "gate_says_no",
     "outcome_of",
     "prepare",
     "recipe_of",
     "reopen_dataset",
+    "restore",
     "resume",
     "run_recipe",
     "show_loss",
     "special_tokens",
+    "trace",
     "train",
+    "write_findings",
     "write_html",
 ]

@@ -124,7 +124,7 @@ def write_html(run: Run, report: Report, dataset: Dataset, language: str) -> Non
         "metrics": list(run.metrics()),
         "events": [e for e in run.events() if e.get("event") == "overfitting"],
         "data": {
-            **dataset.check.as_dict(),
+            **run.read("data/check.json"),
             "train": len(dataset.train),
             "validation": len(dataset.validation),
             "test": len(dataset.test),

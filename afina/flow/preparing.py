@@ -50,7 +50,7 @@ class LossRow:
 
 
 def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
-    """Read, check and split the data, with lengths in tokens of the recipe's base.
+    """Read, examine and split the data, with lengths in tokens of the recipe's base.
 
     The base is fetched when the rows have been read: what is wrong with them is told at once.
     """
@@ -69,6 +69,7 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
         task,
         shapes=recipe.shapes,
         count_tokens=lambda e: task.length(e, renderer()),
+        thorough=True,
     )
 
 
@@ -114,8 +115,11 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[Loss
     ]
 
 
-def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
-    """Data, base and plan of a recipe; raises if the run could not be made."""
+def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = False) -> Prepared:
+    """Data, base and plan of a recipe; raises if the run could not be made.
+
+    ``thorough``: with every analysis of the rows, for the record of a run.
+    """
     from afina.data import prepare as prepare_data
     from afina.models.load import check_kind, load_renderer
     from afina.models.sources import resolve
@@ -123,7 +127,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent) -> Prepared:
     from afina.train.plan import make_plan
     from afina.train.rows import encode
 
-    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes)
+    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
     _check_evaluation(recipe, dataset)
     base = resolve(recipe.base, say=say)
     check_kind(base, dataset.task)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import AfinaError, Interrupted, RunError
+from afina.flow.erasure import write_index
 from afina.flow.preparing import Prepared, Say, prepare, silent
 from afina.flow.record import command_of, folder_bytes, record, reopen_dataset
 from afina.recipe import Recipe, dump_recipe
@@ -22,11 +23,12 @@ def train(
     """Train a recipe in a new run. Returns the run and the contract's object without ``report``."""
     from afina.store import Run
 
-    ready = prepare(recipe, home, say=say)
+    ready = prepare(recipe, home, say=say, thorough=True)
     run = Run.create(home, recipe.name)
     run.write("recipe.yaml", dump_recipe(ready.plan.recipe))
     run.write("plan.json", ready.plan.as_dict())
     ready.dataset.write(run.folder / "data")
+    write_index(run, ready.dataset)
     record(run, ready.plan.recipe, {"status": "created"})
     return run, _train_in(run, ready, watch)
 

@@ -42,6 +42,7 @@ __all__ = [
     "storage_error",
     "write_bytes",
     "write_json",
+    "write_private",
     "write_text",
 ]
 
@@ -79,6 +80,14 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """``write_bytes`` of a value as indented strict JSON (see ``strict_json``)."""
     write_text(path, strict_json.dumps(value, str(path), indent=2) + "\n")
+
+
+def write_private(path: str | Path, text: str) -> None:
+    """Write a new file that only its owner may read. One that is there already is an error."""
+    target = Path(path)
+    with storing(target, "write"):
+        _write_new(target, text.encode("utf-8"), 0o600)
+        fsync_folder(target.parent)
 
 
 def read_text(path: str | Path) -> str:

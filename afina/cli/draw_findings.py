@@ -1,0 +1,52 @@
+"""What the analyses of the check found, on a terminal: a line a kind, and the first places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+PLACES_SHOWN = 3
+SENTENCES = {
+    "personal": "personal data (--fix --redact replaces them)",
+}
+"""What a finding of each kind is."""
+
+
+def findings(console: Console, quality: Mapping[str, Any] | None) -> None:
+    """All sections, those with findings in yellow."""
+    if not quality:
+        return
+    lines = list(_lines(quality))
+    if lines:
+        console.print()
+    for line, style in lines:
+        console.print(Text(line, style=style))
+
+
+def _lines(quality: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for section in quality.values():
+        for kind, count in section["kinds"].items():
+            yield f"{count:,} {_plural(count)} of {SENTENCES.get(kind, kind)}", "yellow"
+            shown = [f for f in section["examples"] if f["kind"] == kind][:PLACES_SHOWN]
+            yield from ((f"  {found['where']}: {found['what']}", "dim") for found in shown)
+
+
+def _plural(count: int) -> str:
+    return "finding" if count == 1 else "findings"
+
+
+def fixed(console: Console, done: Mapping[str, Any]) -> None:
+    """What ``--fix`` wrote, and how to go on."""
+    console.print()
+    for part, file in done["files"].items():
+        console.print(Text(f"{part}: {done['rows'][part]:,} rows written to {file}"))
+    for what in ("removed", "changed"):
+        for reason, count in done[what].items():
+            console.print(Text(f"  {what} {count:,}: {reason.replace('_', ' ')}"))
+    if done["keys"]:
+        console.print(Text(f"keys, for your eyes alone: {done['keys']}", style="yellow"))
+    sets = " ".join(f"-s data.{part}={file}" for part, file in done["files"].items())
+    console.print(Text(f"Next: afina run RECIPE {sets} -s data.encoding=null"))

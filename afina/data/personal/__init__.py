@@ -1,0 +1,24 @@
+"""Personal data in rows: found by pattern and check digit, redacted, put back. Knows no names."""
+
+from __future__ import annotations
+
+from afina.data.personal.index import index, parts_with, salt_name
+from afina.data.personal.patterns import KINDS
+from afina.data.personal.redact import Redactor, restore, restore_value
+from afina.data.personal.scan import Hit, masked, plain, scan
+from afina.data.personal.section import find
+
+__all__ = [
+    "KINDS",
+    "Hit",
+    "Redactor",
+    "find",
+    "index",
+    "masked",
+    "parts_with",
+    "plain",
+    "restore",
+    "restore_value",
+    "salt_name",
+    "scan",
+]

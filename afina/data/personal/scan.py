@@ -1,0 +1,55 @@
+"""Personal data in texts: where they stand and of which kind; a value is never shown whole."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from afina.data.personal.patterns import KINDS
+
+_ANY = re.compile(r"[@0-9]|::")
+_DIGIT = re.compile("[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One value in a text: ``text[start:end]`` is of that kind."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def scan(text: str) -> list[Hit]:
+    """Every value of a known kind, in order; none overlaps another."""
+    if _ANY.search(text) is None:
+        return []
+    digits, at, colon = _DIGIT.search(text), "@" in text, ":" in text
+    hits: list[Hit] = []
+    for kind in KINDS:
+        if not (at if kind.needs == "@" else colon if kind.needs == ":" else digits):
+            continue
+        for start, end in kind.find(text):
+            if all(end <= hit.start or start >= hit.end for hit in hits):
+                hits.append(Hit(kind.name, start, end))
+    return sorted(hits, key=lambda hit: hit.start)
+
+
+def plain(kind: str, value: str) -> str:
+    """The form in which one value is one value, however it was written."""
+    if kind == "email":
+        return value.casefold()
+    if kind in ("address", "birth_date"):
+        return " ".join(re.sub(r"[\W_]+", " ", value.casefold()).split())
+    if kind in ("ipv4", "ipv6"):
+        return value.lower()
+    compact = re.sub(r"[^0-9A-Za-z]", "", value).upper()
+    if kind == "phone":
+        digits = compact.removeprefix("00")
+        return digits.removeprefix("34") if len(digits) == 11 else digits
+    return compact
+
+
+def masked(value: str) -> str:
+    """The first two characters and the length: enough to find it, not to know it."""
+    return f"{value[:2]}… ({len(value)} characters)"

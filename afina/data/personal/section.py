@@ -1,0 +1,35 @@
+"""Personal data in the rows of a data set, as findings; and the values by split, for the index."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+
+from afina.data.content import named_texts
+from afina.data.findings import Finding, Placed, Section
+from afina.data.personal.scan import masked, plain, scan
+
+
+def find(rows: Sequence[Placed]) -> tuple[Section, Mapping[str, frozenset[tuple[str, str]]]]:
+    """The section, and for each split the (kind, value in plain form) that its rows hold."""
+    findings: list[Finding] = []
+    counts: Counter[str] = Counter()
+    held: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for row in rows:
+        for column, text in named_texts(row.example):
+            for hit in scan(text):
+                value = text[hit.start : hit.end]
+                counts[hit.kind] += 1
+                held[row.part].add((hit.kind, plain(hit.kind, value)))
+                findings.append(
+                    Finding(
+                        "personal",
+                        row.example.id,
+                        row.example.where,
+                        row.part,
+                        f"{hit.kind} in {column}: {masked(value)}",
+                        facts={"data": hit.kind, "column": column, "at": [hit.start, hit.end]},
+                    )
+                )
+    section = Section({"values": dict(sorted(counts.items()))}, findings)
+    return section, {part: frozenset(values) for part, values in held.items()}
