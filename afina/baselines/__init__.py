@@ -14,6 +14,9 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from afina.baselines import (
+    base as base_itself,
+)
+from afina.baselines import (
     embedding_linear,
     few_shot,
     few_shot_nearest,
@@ -45,6 +48,7 @@ BASELINES: Mapping[str, Builder] = {
     "few_shot_nearest": few_shot_nearest.build,
     "prompt_search": prompt_search.build,
     "rag": rag.build,
+    "base": base_itself.build,
 }
 
 

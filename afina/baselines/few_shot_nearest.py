@@ -14,7 +14,7 @@ import numpy as np
 from afina.baselines.features import TfIdf
 from afina.baselines.prompting import as_shown, first_that_fits, load_decoder
 from afina.baselines.request import Baseline, Facts, Fitted, Request, answer_limit, question_text
-from afina.types import Answer, ChatExample, Example, Input, Message
+from afina.types import Answer, ChatExample, Example, Input, Message, PreferenceExample
 
 if TYPE_CHECKING:
     from afina.models.prompted import PromptedBase
@@ -82,6 +82,8 @@ class NearestShots(Fitted):
     def _likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
         rows = []
         for example in examples:
+            if isinstance(example, PreferenceExample):
+                example = example.better
             assert isinstance(example, ChatExample)
             (asked,) = self.shown([Input(example.messages[:-1], example.tools)])
             messages = (*asked.messages, example.messages[-1])

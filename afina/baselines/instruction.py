@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from afina.models.label_texts import label_texts
 from afina.tasks import Classify, Generate
-from afina.types import ChatExample, Example, Task
+from afina.types import Example, Task
 
 MOST_NAMES = 40
 """Most values of a field that are listed."""
@@ -34,7 +34,7 @@ def for_answers(task: Generate, train: Sequence[Example]) -> str:
     """For JSON answers: the keys of an object and the words of its first field; else nothing."""
     if task.answer != "json":
         return ""
-    if any(cast(ChatExample, example).messages[-1].tool_calls for example in train):
+    if any(task.conversation(example)[-1].tool_calls for example in train):
         return ""  # the form of calls is told by the template, with the tools on offer
     values = [json.loads(task.gold(example).text) for example in train]
     objects = [value for value in values if isinstance(value, dict)]

@@ -12,7 +12,15 @@ from afina.baselines.request import Baseline, Facts, Fitted, Request, answer_lim
 from afina.baselines.shots import typical
 from afina.errors import DataError, ModelError
 from afina.tasks import Classify, Generate
-from afina.types import Answer, ChatExample, Example, Input, LabelledExample, Message
+from afina.types import (
+    Answer,
+    ChatExample,
+    Example,
+    Input,
+    LabelledExample,
+    Message,
+    PreferenceExample,
+)
 
 if TYPE_CHECKING:
     from afina.models.load import Model
@@ -125,6 +133,8 @@ def prompted(
 
 def as_shown(task: object, example: Example) -> tuple[Message, ...]:
     """A training row as it is shown: without its system message, which the head has already."""
+    if isinstance(example, PreferenceExample):
+        example = example.better
     if isinstance(example, ChatExample):
         return tuple(m for m in example.messages if m.role != "system")
     from afina.models.label_texts import label_texts

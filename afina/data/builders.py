@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from afina.data.conversation import (
@@ -19,6 +20,7 @@ from afina.data.shapes import Shape
 from afina.types import (
     ChatExample,
     Example,
+    JudgedExample,
     LabelledExample,
     Message,
     PreferenceExample,
@@ -143,6 +145,33 @@ def _pair(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
     after = _turns(values[reply], reply, "assistant", notes)
     messages = _with_system(shape, values, (*_history(shape, values), *before, *after))
     return _conversation(messages, _tools(shape, values), f"column {ask}", notes, place)
+
+
+def _judged(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
+    pair = _pair(shape, values, notes, place)
+    assert isinstance(pair, ChatExample)
+    turns = pair.messages
+    earlier = tuple(replace(m, weight=0) for m in turns[:-1])
+    column = shape.columns["good"]
+    good = _verdict(values[column], f"column {column}")
+    return JudgedExample(messages=(*earlier, turns[-1]), tools=pair.tools, good=good, **place)
+
+
+VERDICTS = {
+    True: ("true", "good", "yes", "1", "sí", "si", "bueno"),
+    False: ("false", "bad", "no", "0", "-1", "malo"),
+}
+
+
+def _verdict(value: object, path: str) -> bool:
+    """Whether an answer was called good: true or false, 1 or 0, good or bad, yes or no."""
+    if value is None or value == "":
+        raise Empty("empty_answer")
+    said = _label(value, path).casefold()
+    for verdict, words in VERDICTS.items():
+        if said in words:
+            return verdict
+    raise RowFault(path, f"{shown(value)} says neither good nor bad", "write true or false")
 
 
 def _turns(value: object, column: str, role: str, notes: Notes) -> tuple[Message, ...]:
@@ -291,6 +320,7 @@ BUILDERS: dict[str, Callable[[Shape, Values, Notes, Any], Example]] = {
     "sharegpt": _sharegpt,
     "alpaca": _alpaca,
     "prompt and completion": _pair,
+    "judged answers": _judged,
     "text and label": _labelled,
     "raw text": _raw,
 }

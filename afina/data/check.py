@@ -14,7 +14,7 @@ from afina.data.content import answer_key, answer_text, input_text, texts
 from afina.data.findings import Quality
 from afina.data.reading import Drop
 from afina.data.rows import file_and_row
-from afina.types import Example, LabelledExample, PreferenceExample, TextExample
+from afina.types import Example, JudgedExample, LabelledExample, PreferenceExample, TextExample
 
 SHOWN = 20
 """Places or classes listed by name; the counts cover all."""
@@ -181,7 +181,8 @@ def measure_lengths(
 def find_contradictions(items: Sequence[Item]) -> list[list[Item]]:
     """Rows of one part with the same normalised input and different answers, together.
 
-    Two preference pairs of one prompt contradict each other only if one is the other reversed.
+    Two preference pairs of one prompt contradict each other only if one is the other reversed, two
+    judged answers only if they are the same answer.
     """
     together: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
     for item in items:
@@ -191,6 +192,8 @@ def find_contradictions(items: Sequence[Item]) -> list[list[Item]]:
         pair = ""
         if isinstance(example, PreferenceExample):
             pair = repr(sorted([repr(example.chosen), repr(example.rejected)]))
+        if isinstance(example, JudgedExample):
+            pair = answer_text(example)
         together[item.part, item.input_key, pair].append(item)
     return [
         rows

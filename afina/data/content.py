@@ -14,6 +14,7 @@ from typing import Any
 from afina.types import (
     ChatExample,
     Example,
+    JudgedExample,
     LabelledExample,
     Message,
     PreferenceExample,
@@ -40,6 +41,8 @@ def content(example: Example) -> dict[str, Any]:
         value = {"messages": _plain(example.messages)}
         if example.tools:
             value["tools"] = list(example.tools)
+        if isinstance(example, JudgedExample):
+            value["good"] = example.good
     elif isinstance(example, PreferenceExample):
         for name in ("prompt", "chosen", "rejected"):
             value[name] = _plain(getattr(example, name))
@@ -105,7 +108,9 @@ def answer_text(example: Example) -> str:
 
 
 def answer_key(example: Example) -> str:
-    """What makes two answers the same answer; for preferences that is the pair."""
+    """What makes two answers the same answer; for preferences the pair, for judged ones the verdict."""
+    if isinstance(example, JudgedExample):
+        return str(example.good)
     if isinstance(example, PreferenceExample):
         return canonical([_plain(example.chosen), _plain(example.rejected)])
     return answer_text(example)

@@ -263,6 +263,8 @@ def _needs(accepts: Sequence[type[Example]]) -> str:
 
 
 def _remedy(shape: Shape, row: Row, accepts: tuple[type[Example], ...]) -> str:
+    if PreferenceExample in accepts:
+        return "give each prompt a chosen and a rejected answer, or take another objective"
     task = {LabelledExample: "classify", ChatExample: "generate"}.get(shape.makes)
     if shape.makes is LabelledExample and ChatExample in accepts:
         text, label = shape.columns["text"], shape.columns["label"]

@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 
 from afina.errors import DataError, nearest
 from afina.recipe.knobs import Columns
-from afina.types import ChatExample, Example, LabelledExample, PreferenceExample, TextExample
+from afina.types import (
+    ChatExample,
+    Example,
+    JudgedExample,
+    LabelledExample,
+    PreferenceExample,
+    TextExample,
+)
 
 PARTS: dict[str, tuple[str, ...]] = {
     "text": (
@@ -37,6 +44,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "conversations": ("conversations", "conversation"),
     "chosen": ("chosen", "preferred_output", "preferred"),
     "rejected": ("rejected", "non_preferred_output", "rejected_text", "non_preferred"),
+    "good": ("good", "label", "liked", "desirable", "thumbs_up", "bueno", "gusta"),
     "instruction": ("instruction", "instruccion", "instrucción"),
     "context": ("input", "context", "entrada", "contexto"),
 }  # fmt: skip
@@ -83,6 +91,12 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
         ("prompt", "completion"),
         ("system", "tools", "history"),
     ),
+    (
+        "judged answers",
+        JudgedExample,
+        ("prompt", "completion", "good"),
+        ("system", "tools", "history"),
+    ),
     ("text and label", LabelledExample, ("text", "label"), ()),
     ("raw text", TextExample, ("text",), ()),
 )
@@ -93,6 +107,7 @@ NEEDS: dict[type[Example], str] = {
     LabelledExample: "text and label (columns text, label)",
     ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output)",
     PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",
+    JudgedExample: "judged answers (columns prompt, completion, good)",
     TextExample: "raw text (column text)",
 }
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from afina.errors import AfinaError, Interrupted, ModelError
+from afina.evaluate.preference import answered
 from afina.tasks import Generate, calls
 from afina.types import Answer, Example, Likelihood, Predictor, Task
 
@@ -41,6 +42,8 @@ class Measured:
     name: str
     answers: list[Answer] = field(default_factory=list)
     likelihoods: list[tuple[float, int]] | None = None
+    preferences: list[tuple[float, ...]] | None = None
+    """Of each row, the negative log-probabilities of its better and its worse answer, or its one."""
     no_likelihood: str = ""
     failure: dict[str, Any] | None = None
     costs: dict[str, float] = field(default_factory=dict)
@@ -56,14 +59,14 @@ def measure(
     task: Task,
     *,
     batch_size: int | None,
-    likelihood: bool,
+    sources: frozenset[str],
     required: bool,
     say: Say,
 ) -> Measured:
     """Open a candidate, ask it everything, close it. What is required raises its own error."""
     found = Measured(candidate.name)
     try:
-        _ask(candidate, test, task, batch_size, likelihood, found)
+        _ask(candidate, test, task, batch_size, sources, found)
     except Interrupted:
         raise
     except AfinaError as error:
@@ -84,7 +87,7 @@ def _ask(
     test: Sequence[Example],
     task: Task,
     batch_size: int | None,
-    likelihood: bool,
+    sources: frozenset[str],
     found: Measured,
 ) -> None:
     started = time.perf_counter()
@@ -106,8 +109,10 @@ def _ask(
         "answer_tokens": sum(a.answer_tokens for a in found.answers) / rows,
         "cut_off": float(sum(a.finish == "length" for a in found.answers)),
     }
-    if likelihood:
+    if "likelihood" in sources:
         _ask_likelihood(predictor, test, found)
+    if sources & {"preference", "gain"}:
+        _ask_preferences(predictor, test, found)
 
 
 def _as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:
@@ -132,6 +137,22 @@ def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) ->
         )
         return
     found.likelihoods = values
+
+
+def _ask_preferences(predictor: Any, test: Sequence[Example], found: Measured) -> None:
+    if not isinstance(predictor, Likelihood):
+        found.no_likelihood = "it gives no probabilities of answers"
+        return
+    rows = [answered(example) for example in test]
+    columns: list[list[float]] = []
+    for asked in zip(*rows, strict=True):
+        values = predictor.negative_log_likelihood(asked)
+        _count(found.name, len(values), len(test))
+        columns.append([nats for nats, _ in values])
+    if not all(math.isfinite(nats) for column in columns for nats in column):
+        found.no_likelihood = "the likelihood of an answer is not finite"
+        return
+    found.preferences = list(zip(*columns, strict=True))
 
 
 def _count(name: str, given: int, asked: int) -> None:

@@ -14,14 +14,16 @@ from afina.evaluate.asking import Measured, Say, measure
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
 from afina.evaluate.paired import Comparison, compare
+from afina.evaluate.preference import REFERENCE, preference_rows
 from afina.evaluate.report import CandidateResult, Report, Score
 from afina.evaluate.samples import draw
 from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
-from afina.evaluate.scorers import choose
+from afina.evaluate.scorers import check_rows, choose
 from afina.evaluate.verdict import Judged, decide, rule
 from afina.recipe import Evaluate, Goal
 from afina.types import Answer, Example, Predictor, Task
 
+NO_REFERENCE = f"the candidate {REFERENCE}, with which it compares, was not measured"
 Statistics = Mapping[tuple[str, str], tuple[Any, Array]]
 """By candidate and scorer: the matrix of statistics [N, k] and its resampled sums [R, k]."""
 
@@ -50,14 +52,15 @@ def evaluate(
     scorers = choose(task, settings.scorers, goal)
     golds = [task.gold(example) for example in test]
     _refuse_bad_golds(scorers, task, test, golds)
-    likelihood = any(s.source == "likelihood" for s in scorers)
+    check_rows(scorers, test)
+    sources = frozenset(s.source for s in scorers)
     measured = [
         measure(
             candidate,
             test,
             task,
             batch_size=settings.batch_size,
-            likelihood=likelihood,
+            sources=sources,
             required=candidate.name == tuned,
             say=say or (lambda _: None),
         )
@@ -149,6 +152,7 @@ def _statistics(
 ) -> Statistics:
     """Matrices of statistics, counted once for scorers that share them, and their resamples."""
     context = Context.of(task)
+    reference = next((m.preferences for m in measured if m.name == REFERENCE), None)
     matrices: dict[tuple[str, Any], Any] = {}
     for found in measured:
         if found.failure is not None:
@@ -161,6 +165,11 @@ def _statistics(
                 if found.likelihoods is not None:
                     rows = [{0: nats, 1: float(tokens)} for nats, tokens in found.likelihoods]
                     matrices[key] = statistics(rows, 2)
+            elif scorer.source in ("preference", "gain"):
+                if found.preferences is not None:
+                    pairs = preference_rows(scorer, test, found.preferences, reference)
+                    if pairs is not None:
+                        matrices[key] = statistics(pairs, 2)
             else:
                 matrices[key] = _counted(scorer.counting(context), test, golds, found.answers)
     sums = resample(list(matrices.values()), resamples, seed)
@@ -197,7 +206,7 @@ def _result(
     for scorer in scorers:
         figure = figures.get((found.name, scorer.name))
         if figure is None:
-            missing[scorer.name] = found.no_likelihood
+            missing[scorer.name] = found.no_likelihood or NO_REFERENCE
             continue
         sums = total(figure[0])
         around = interval(scorer, sums, figure[1], rows, confidence)

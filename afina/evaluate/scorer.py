@@ -84,7 +84,8 @@ class Scorer:
     and raises RecipeError where the task does not fit; scorers with the same ``counting`` share
     their statistics. ``proportion``: a mean of zeros and ones (statistics: hits, rows), for which
     exact intervals and tests exist. ``source`` ``likelihood``: the statistics come from
-    ``Likelihood.negative_log_likelihood`` (nats, tokens) instead of answers.
+    ``Likelihood.negative_log_likelihood`` (nats, tokens) instead of answers; ``preference``: from
+    those of a better and a worse answer; ``gain``: from these and the base's.
     """
 
     name: str
@@ -96,7 +97,7 @@ class Scorer:
     lowest: float = 0.0
     highest: float | None = 1.0
     proportion: bool = False
-    source: Literal["answers", "likelihood"] = "answers"
+    source: Literal["answers", "likelihood", "preference", "gain"] = "answers"
 
     @property
     def sign(self) -> int:

@@ -8,12 +8,14 @@ from afina.errors import RecipeError, nearest
 from afina.evaluate.answers import ANSWER_SCORERS
 from afina.evaluate.labels import LABEL_SCORERS
 from afina.evaluate.overlap import OVERLAP_SCORERS
+from afina.evaluate.preference import PREFERENCE_SCORERS, answered
 from afina.evaluate.scorer import Context, Scorer
 from afina.recipe import Goal
-from afina.types import Task
+from afina.types import Example, Task
 
 SCORERS: Mapping[str, Scorer] = {
-    scorer.name: scorer for scorer in (*LABEL_SCORERS, *ANSWER_SCORERS, *OVERLAP_SCORERS)
+    scorer.name: scorer
+    for scorer in (*LABEL_SCORERS, *ANSWER_SCORERS, *OVERLAP_SCORERS, *PREFERENCE_SCORERS)
 }
 """Every scorer by its name. A new one is one value in its file's list."""
 
@@ -35,6 +37,12 @@ def choose(task: Task, names: Sequence[str] | None, goal: Goal | None) -> tuple[
     chosen = [_find(judged, context, "goal.metric" if goal is not None else "evaluate.scorers")]
     chosen += [_find(name, context, "evaluate.scorers") for name in wished if name != judged]
     return tuple(chosen)
+
+
+def check_rows(scorers: Sequence[Scorer], examples: Sequence[Example]) -> None:
+    """Raises RecipeError if a scorer compares answers and the rows have one each."""
+    if examples and any(s.source in ("preference", "gain") for s in scorers):
+        answered(examples[0])
 
 
 def _find(name: str, context: Context, where: str) -> Scorer:

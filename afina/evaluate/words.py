@@ -222,6 +222,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "chrf": ("chrF", "chrF"),
     "bleu": ("BLEU", "BLEU"),
     "rouge_l": ("ROUGE-L", "ROUGE-L"),
+    "preference_accuracy": ("Preference accuracy", "Acierto de preferencia"),
+    "preference_gain": ("Preference gained on the base", "Preferencia ganada a la base"),
 }
 """Names of the scores as a reader sees them."""
 
@@ -237,6 +239,7 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "few_shot_nearest": ("Base, nearest examples", "Base con los ejemplos más parecidos"),
     "rag": ("Base with documents (RAG)", "Base con documentos (RAG)"),
     "tuned_rag": ("Tuned with documents (RAG)", "Afinado con documentos (RAG)"),
+    "base": ("Base itself", "La base misma"),
     "prompt_search": ("Base, best prompt found", "Base con el mejor prompt hallado"),
 }
 """Names of the usual candidates; any other is shown by its own."""
@@ -289,6 +292,10 @@ SENTENCES_OF_METRICS: Mapping[str, str] = {
     "comparable entre modelos con el mismo tokenizador.",
     "chrf": "N-gramas de caracteres en común con las respuestas correctas (chrF, como sacrebleu).",
     "bleu": "N-gramas de palabras en común con las respuestas correctas (BLEU, como sacrebleu).",
+    "preference_accuracy": "Parte de los pares cuya mejor respuesta es para el modelo más probable que "
+    "la peor.",
+    "preference_gain": "Parte de las filas cuya mejor respuesta ha ganado probabilidad a la peor desde "
+    "la base (con respuestas sueltas: se movió como fue juzgada); la propia base tiene la mitad.",
     "rouge_l": "F de la secuencia común de palabras más larga, promediado por filas (ROUGE-L).",
 }
 """The scorers' own sentences in Spanish; the English ones stand with the scorers."""

@@ -134,7 +134,11 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     renderer = load_renderer(base)
     _check_calls(dataset, renderer)
     limit = recipe.train.max_length or base.context_length
-    rules: dict[str, Any] = {"max_length": limit, "on_too_long": recipe.train.on_too_long}
+    rules: dict[str, Any] = {
+        "max_length": limit,
+        "on_too_long": recipe.train.on_too_long,
+        "objective": recipe.objective,
+    }
     rows = encode(dataset.train, dataset.task, renderer, **rules)
     validation = encode(dataset.validation, dataset.task, renderer, **rules)
     machine = probe(recipe.train.device, home, recipe.train.threads)
@@ -161,10 +165,13 @@ def _derived_of(dataset: Dataset) -> tuple[Derived, ...]:
 def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
     """Refuse scorers, baselines, documents and goals that are not there, before hours of training."""
     from afina.baselines import BASELINES
-    from afina.evaluate.scorers import choose
+    from afina.evaluate.scorers import check_rows, choose
     from afina.retrieval import read_documents
+    from afina.types import Example
 
-    choose(dataset.task, recipe.evaluate.scorers, recipe.goal)
+    rows = dataset.train
+    usual = recipe.objective.scorers(dataset.task, type(rows[0]) if rows else Example)
+    check_rows(choose(dataset.task, recipe.evaluate.scorers or usual, recipe.goal), rows)
     if recipe.retrieval is not None:
         read_documents(recipe.retrieval.documents)
     for name in recipe.evaluate.baselines or ():

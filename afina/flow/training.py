@@ -66,7 +66,11 @@ def _reopen(run: Run, say: Say) -> Prepared:
         )
     renderer = load_renderer(base)
     limit = plan.recipe.train.max_length
-    rules: dict[str, Any] = {"max_length": limit, "on_too_long": plan.recipe.train.on_too_long}
+    rules: dict[str, Any] = {
+        "max_length": limit,
+        "on_too_long": plan.recipe.train.on_too_long,
+        "objective": plan.recipe.objective,
+    }
     rows = encode(dataset.train, dataset.task, renderer, **rules)
     validation = encode(dataset.validation, dataset.task, renderer, **rules)
     return Prepared(plan, dataset, base, renderer, rows, validation)

@@ -18,7 +18,7 @@ from afina.models.likelihood import answer_losses_behind_head, check_fits
 from afina.models.load import Model
 from afina.models.predictor import MAX_NEW_TOKENS, write_answers
 from afina.tasks import Classify, Generate
-from afina.types import IGNORED, Answer, ChatExample, Encoded, Example, Input, Message, Rendered
+from afina.types import IGNORED, Answer, Encoded, Example, Input, Message, Rendered
 
 MOST_LABEL_TOKENS = 64
 """Tokens of all labels up to which each of them gets its probability."""
@@ -131,7 +131,7 @@ class PromptedBase:
 
     def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
         """The sum over the answer's tokens in nats, behind this predictor's own head."""
-        rows = [self._encoded(cast(ChatExample, example)) for example in examples]
+        rows = [self._encoded(example) for example in examples]
         check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
         return answer_losses_behind_head(self.model, rows)
 
@@ -151,9 +151,10 @@ class PromptedBase:
         ]
         return tuple(_answer_of(self.model.renderer.conversation(c)) for c in conversations)
 
-    def _encoded(self, example: ChatExample) -> Encoded:
-        conversation = self.messages(Input(self.task.conversation(example), example.tools))
-        rendered = self.model.renderer.conversation(conversation, example.tools)
+    def _encoded(self, example: Example) -> Encoded:
+        tools = self.task.question(example).tools
+        conversation = self.messages(Input(self.task.conversation(example), tools))
+        rendered = self.model.renderer.conversation(conversation, tools)
         targets = tuple(
             i if counts else IGNORED
             for i, counts in zip(rendered.ids, rendered.in_loss, strict=True)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from afina.objectives.prefer import Prefer
 from afina.objectives.supervised import Supervised
 from afina.types import Objective
 
-OBJECTIVES: tuple[type[Objective], ...] = (Supervised,)
+OBJECTIVES: tuple[type[Objective], ...] = (
+    Supervised,
+    Prefer,
+)
 
-__all__ = ["OBJECTIVES", "Supervised"]
+__all__ = ["OBJECTIVES", "Prefer", "Supervised"]

@@ -258,7 +258,7 @@ class Recipe(Knobs):
     @property
     def shapes(self) -> tuple[type[Example], ...]:
         """The shapes of rows that both the task and the objective can use."""
-        return tuple(shape for shape in self.task.accepts if shape in self.objective.needs)
+        return tuple(shape for shape in self.task.accepts if shape in self.objective.shapes)
 
     @model_validator(mode="after")
     def _task_and_objective_fit(self) -> Recipe:
@@ -267,6 +267,9 @@ class Recipe(Knobs):
                 f"objective {self.objective.name} has nothing to learn from the rows of a "
                 f"{self.task.name} task"
             )
+        reason = self.objective.refuses(self.task)
+        if reason:
+            raise ValueError(reason)
         return self
 
 

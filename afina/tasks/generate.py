@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal, cast
 
 from pydantic import Field
@@ -18,7 +19,9 @@ from afina.types import (
     Example,
     Head,
     Input,
+    JudgedExample,
     Message,
+    PreferenceExample,
     Renderer,
     Targets,
     Task,
@@ -38,7 +41,7 @@ class Generate(Task):
     max_new_tokens: int | None = Field(None, ge=1, le=131_072)
     """Longest answer in tokens; left out: twice the longest answer of the training data."""
 
-    accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample,)
+    accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample, PreferenceExample, JudgedExample)
     head: ClassVar[Head] = "tokens"
 
     @property
@@ -65,7 +68,7 @@ class Generate(Task):
 
     def conversation(self, example: Example) -> tuple[Message, ...]:
         """The messages as they are trained: with the system message and the wished loss."""
-        messages = self._with_system(cast(ChatExample, example).messages)
+        messages = self._with_system(_chat(example).messages)
         if self.loss_on == "answers":
             return messages
         last = max((i for i, m in enumerate(messages) if m.role == "assistant"), default=-1)
@@ -77,7 +80,7 @@ class Generate(Task):
         )
 
     def question(self, example: Example) -> Input:
-        row = cast(ChatExample, example)
+        row = _chat(example)
         return self.ask(Input(row.messages[:-1], row.tools))
 
     def ask(self, given: Input) -> Input:
@@ -85,16 +88,21 @@ class Generate(Task):
         return Input(self._with_system(given.messages), given.tools)
 
     def gold(self, example: Example) -> Answer:
-        return Answer(text=calls.of_turn(cast(ChatExample, example).messages[-1]))
+        return Answer(text=calls.of_turn(_chat(example).messages[-1]))
 
     def encode(self, example: Example, renderer: Renderer) -> Encoded:
+        """A preference pair is the better answer, and the worse one beside it."""
+        if isinstance(example, PreferenceExample):
+            worse = replace(self.encode(example.worse, renderer), worth=-1.0)
+            return replace(self.encode(example.better, renderer), others=(worse,))
         row = cast(ChatExample, example)
         rendered = renderer.conversation(self.conversation(row), row.tools)
         targets = tuple(
             i if counts else IGNORED
             for i, counts in zip(rendered.ids, rendered.in_loss, strict=True)
         )
-        return Encoded(row.id, rendered.ids, targets)
+        bad = isinstance(row, JudgedExample) and not row.good
+        return Encoded(row.id, rendered.ids, targets, worth=-1.0 if bad else 1.0)
 
     def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
         asked = self.ask(given)
@@ -120,6 +128,13 @@ class Generate(Task):
         if self.system and (not messages or messages[0].role != "system"):
             return (Message("system", self.system), *messages)
         return messages
+
+
+def _chat(example: Example) -> ChatExample:
+    """The conversation that ends in the right answer."""
+    if isinstance(example, PreferenceExample):
+        return example.better
+    return cast(ChatExample, example)
 
 
 def _is_json(text: str) -> bool:

@@ -75,8 +75,18 @@ def collate(rows: Sequence[Encoded], *, kind: Targets, device: torch.device) -> 
         kind,
         torch.tensor([i for i, row in enumerate(rows) for _ in row.sequences]).to(device),
         tuple(r.row for r in rows),
-        torch.tensor(noted, dtype=torch.float32).to(device) if noted[0] else None,
+        _padded(noted).to(device) if any(noted) else None,
+        torch.tensor([s.worth for s in sequences], dtype=torch.float32).to(device),
     )
+
+
+def _padded(noted: Sequence[Sequence[float]]) -> torch.Tensor:
+    import torch
+
+    padded = torch.zeros(len(noted), max(map(len, noted)))
+    for i, numbers in enumerate(noted):
+        padded[i, : len(numbers)] = torch.tensor(numbers, dtype=torch.float32)
+    return padded
 
 
 def _targets(sequences: Sequence[Encoded], kind: Targets, width: int) -> torch.Tensor:
@@ -97,4 +107,5 @@ def loss_tokens(row: Encoded, kind: Targets) -> int:
     if kind not in ("tokens", "tags"):
         return 0
     first = 1 if kind == "tokens" else 0  # nothing stands before the first token to predict it from
-    return sum(1 for s in row.sequences for t in s.targets[first:] if t != IGNORED)
+    learned = (s for s in row.sequences if s.worth)
+    return sum(1 for s in learned for t in s.targets[first:] if t != IGNORED)

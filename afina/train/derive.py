@@ -112,7 +112,7 @@ def derive_train(
         "batch_size": batch,
         "epochs": max(epochs, -(-steps // per_epoch)),
         "max_steps": steps,
-        **_derive_rates(book, train, task, method, base),
+        **_derive_rates(book, recipe, task, method, base),
         **_derive_arithmetic(book, recipe, machine),
         "micro_batch_size": _derive_pass(book, train, batch, rows, machine),
         "save_every_steps": book.take(
@@ -123,9 +123,13 @@ def derive_train(
 
 
 def _derive_rates(
-    book: Book, train: Train, task: Task, method: Method, base: Base
+    book: Book, recipe: Recipe, task: Task, method: Method, base: Base
 ) -> dict[str, float]:
+    train, objective = recipe.train, recipe.objective
     rate, why = method.learning_rate(base.parameters, task.head)
+    if objective.rate_share != 1.0:
+        rate *= objective.rate_share
+        why = f"{why}, times {objective.rate_share:g} for objective {objective.name}"
     rate = book.take("train.learning_rate", train.learning_rate, rate, why)
     head_rate = rate
     if task.outputs:
@@ -138,7 +142,7 @@ def _derive_rates(
 def _derive_pass(book: Book, train: Train, batch: int, rows: Rows, machine: Machine) -> int:
     """Rows of one forward pass."""
     tokens = GPU_PASS_TOKENS if machine.device == "cuda" else CPU_PASS_TOKENS
-    fitting = max(1, min(batch, tokens // max(1, rows.longest)))
+    fitting = max(1, min(batch, tokens // max(1, rows.widest)))
     reason = f"up to {tokens:,} tokens in one pass"
     wished = train.micro_batch_size
     size: int = book.take("train.micro_batch_size", wished, fitting, reason, "rows")

@@ -84,7 +84,7 @@ def _memory(recipe: Recipe, base: Base, rows: Rows, parts: Parts, width: int, de
     else:
         weights = parts.total * width
     moving = parts.trained * (12 + (4 if width == 2 else 0) + width)
-    pass_tokens = train.micro_batch_size * rows.longest
+    pass_tokens = train.micro_batch_size * rows.widest
     depth = base.layers * (1 - parts.lowest)
     # What autograd keeps for a token and layer, counted over the tensors of a gated block with
     # adapters: about 34 vectors of the hidden size.

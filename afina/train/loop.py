@@ -26,10 +26,10 @@ from afina.models.sources import Base
 from afina.store import Run
 from afina.tasks import Pooled
 from afina.train import gate, state
-from afina.train.batches import Schedule, collate, loss_tokens, micro_batches
+from afina.train.batches import Schedule, loss_tokens, micro_batches
 from afina.train.head_start import Scored, fit_head
 from afina.train.machine import MemoryPeak
-from afina.train.observe import observed
+from afina.train.observe import observed, surveyed
 from afina.train.plan import Plan
 from afina.train.rows import Rows
 from afina.train.weights import Weights, rate_share, sha256_of
@@ -161,10 +161,12 @@ class Training:
         """
         objective = self.plan.recipe.objective
         rows = [self.rows[i] for i in self.schedule.step(step)]
-        passes = [
-            collate(p, kind=self.kind, device=self.model.device)
-            for p in micro_batches(rows, int(self.train.micro_batch_size or len(rows)))
-        ]
+        passes = surveyed(
+            self.model,
+            objective,
+            micro_batches(rows, int(self.train.micro_batch_size or len(rows))),
+            self.kind,
+        )
         weight = sum(objective.weight(batch) for batch in passes)
         total = 0.0
         self.model.network.train()
@@ -331,8 +333,8 @@ def validate(
     labelled = kind in ("one_label", "labels") and isinstance(model.network, LabelNetwork)
     model.network.eval()
     with torch.no_grad():
-        for chunk in micro_batches(rows, 2 * int(plan.recipe.train.micro_batch_size or 8)):
-            batch = collate(chunk, kind=kind, device=model.device)
+        chunks = micro_batches(rows, 2 * int(plan.recipe.train.micro_batch_size or 8))
+        for batch in surveyed(model, objective, chunks, kind):
             if labelled:
                 scores = model.network.label_scores(batch)
                 loss = objective.loss(Scored(scores), batch)

@@ -14,7 +14,7 @@ import torch
 from afina.models.load import Model
 from afina.train.batches import collate
 from afina.train.rows import Rows
-from afina.types import Encoded, Objective
+from afina.types import Batch, Encoded, Objective, Targets
 
 ROWS_AT_ONCE = 8
 
@@ -41,6 +41,19 @@ def observed(model: Model, objective: Objective, rows: Rows) -> tuple[Encoded, .
             for i, row in zip(part, chosen, strict=True):
                 found[i] = _noted(row, [next(given) for _ in row.sequences])
     return tuple(found[i] for i in range(len(rows.kept)))
+
+
+def surveyed(
+    model: Model, objective: Objective, chunks: Sequence[Sequence[Encoded]], kind: Targets
+) -> list[Batch]:
+    """The passes of one step, with what ``objective.survey`` says of all of them together."""
+    batches = [collate(chunk, kind=kind, device=model.device) for chunk in chunks]
+    if type(objective).survey is Objective.survey:
+        return batches
+    model.network.eval()
+    with torch.no_grad():
+        step = objective.survey(model.network, batches)
+    return batches if step is None else [replace(batch, step=step) for batch in batches]
 
 
 def _noted(row: Encoded, numbers: Sequence[Sequence[float]]) -> Encoded:

@@ -89,7 +89,12 @@ def make_plan(
     task = derive_task(book, task, rows, base)
     train, steps, steps_per_epoch = derive_train(book, recipe, task, method, base, rows, machine)
     resolved = recipe.model_copy(
-        update={"task": task, "method": method, "train": train, **_derive_proof(book, recipe, task)}
+        update={
+            "task": task,
+            "method": method,
+            "train": train,
+            **_derive_proof(book, recipe, task, rows),
+        }
     )
     parts = measure_parts(base, task, method)
     resolved = _fit_memory(book, resolved, base, rows, parts, machine, steps)
@@ -114,18 +119,21 @@ def make_plan(
     )
 
 
-def _derive_proof(book: Book, recipe: Recipe, task: Task) -> dict[str, Any]:
+def _derive_proof(book: Book, recipe: Recipe, task: Task, rows: Rows) -> dict[str, Any]:
     """What the tuned model is measured against, and by what it is judged."""
-    wished = recipe.evaluate
-    reason = f"what a {task.name} task is measured against"
-    usual = task.baselines()
+    wished, objective = recipe.evaluate, recipe.objective
+    by_task = objective.name == "supervised"
+    what = f"a {task.name} task" if by_task else f"objective {objective.name}"
+    reason = f"what {what} is measured against"
+    usual = objective.baselines(task)
     if recipe.retrieval is not None and task.head == "tokens":
         usual, reason = (*usual, "rag"), f"{reason}, and the documents"
     baselines = book.take("evaluate.baselines", wished.baselines, usual, reason)
-    reason = f"the scores of a {task.name} task"
-    scorers = book.take("evaluate.scorers", wished.scorers, task.scorers(), reason)
-    reason = "the first score of the task, to be better than every baseline"
-    goal = book.take("goal", recipe.goal, Goal(metric=task.scorers()[0]), reason)
+    measured = objective.scorers(task, rows.shape)
+    reason = f"the scores of {what}"
+    scorers = book.take("evaluate.scorers", wished.scorers, measured, reason)
+    reason = f"the first score of {what}, to be better than every baseline"
+    goal = book.take("goal", recipe.goal, Goal(metric=measured[0]), reason)
     evaluation = wished.model_copy(update={"baselines": baselines, "scorers": scorers})
     return {"evaluate": evaluation, "goal": goal}
 

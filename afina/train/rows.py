@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from afina.errors import DataError
 from afina.models.length import shorten
 from afina.train.batches import loss_tokens
-from afina.types import Encoded, Example, Renderer, Targets, Task
+from afina.types import Encoded, Example, Objective, Renderer, Targets, Task
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class Rows:
     """(where, reason) of rows left out."""
     truncated: int = 0
     """Rows that were shortened, as train.on_too_long asked."""
+    shape: type[Example] = Example
+    """The kind of example they were made from."""
+
+    @property
+    def widest(self) -> int:
+        """Most tokens that one row takes in a padded pass: its longest sequence for each of its own."""
+        return max((r.longest * len(r.sequences) for r in self.kept), default=0)
 
     @property
     def longest(self) -> int:
@@ -43,8 +50,9 @@ def encode(
     *,
     max_length: int | None,
     on_too_long: str,
+    objective: Objective | None = None,
 ) -> Rows:
-    """Encode examples. ``max_length`` None: as long as they are.
+    """Encode examples, arranged as the objective wants them. ``max_length`` None: as long as they are.
 
     Raises DataError, naming up to 20 rows, if a row is too long and ``on_too_long`` is ``error``,
     if an answer alone is too long, or if a row has no token in the loss.
@@ -81,4 +89,6 @@ def encode(
             problems=refused[1:20],
             do="raise train.max_length, shorten the rows, or set train.on_too_long to drop or truncate",
         )
-    return Rows(tuple(kept), task.targets, tuple(dropped), truncated)
+    arranged = tuple(kept) if objective is None else objective.arrange(kept)
+    shape = type(examples[0]) if examples else Example
+    return Rows(arranged, task.targets, tuple(dropped), truncated, shape)

@@ -6,7 +6,7 @@ Imports no torch: a task, an objective or a method that needs it imports it insi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +16,7 @@ from afina.types.examples import (
     ChatExample,
     Example,
     Input,
+    JudgedExample,
     LabelledExample,
     Message,
     PreferenceExample,
@@ -106,14 +107,17 @@ class Encoded:
     the loss); ``one_label`` and ``labels``, 1.0 or 0.0 a label; ``number``, one; ``span``, two token
     positions. ``others`` are the further sequences of a row that is made of several (the worse
     answer beside the better one, the passage beside its question). ``noted`` are numbers that were
-    worked out once before training (``Objective.observe``).
+    worked out once before training (``Objective.observe``). ``worth`` is what an objective is told of
+    the sequence: 1 for a better answer and -1 for a worse one, an advantage, 0 for one that is only
+    looked at.
     """
 
     row: str
     ids: tuple[int, ...]
     targets: tuple[int, ...] | tuple[float, ...]
     others: tuple[Encoded, ...] = ()
-    noted: tuple[float, ...] = ()
+    noted: Sequence[float] = ()
+    worth: float = 1.0
 
     @property
     def sequences(self) -> tuple[Encoded, ...]:
@@ -139,7 +143,8 @@ class Batch:
     tags), float32 [B, C] (labels, number), int64 [B, 2] (span), [B, 0] (nothing). A row of several
     sequences takes as many places, one after the other: ``row_of`` int64 [B] says whose each is.
     ``rows`` are the examples' ids, to name them when a loss is not finite. ``noted`` float32 [B, K]:
-    what ``Objective.observe`` gave.
+    what ``Objective.observe`` gave, padded with 0 where it gave fewer. ``worth`` float32 [B]: as in
+    ``Encoded``. ``step`` float32 [K]: what ``Objective.survey`` said of the whole step.
     """
 
     ids: torch.Tensor
@@ -149,6 +154,23 @@ class Batch:
     row_of: torch.Tensor
     rows: tuple[str, ...] = ()
     noted: torch.Tensor | None = None
+    worth: torch.Tensor | None = None
+    step: torch.Tensor | None = None
+
+    def only(self, places: torch.Tensor) -> Batch:
+        """The sequences at ``places`` (bool [B]), as wide as the longest of them."""
+        lengths = self.lengths[places]
+        width = int(lengths.max()) if len(lengths) else 0
+        targets = self.targets[places]
+        return replace(
+            self,
+            ids=self.ids[places, :width],
+            lengths=lengths,
+            targets=targets[:, :width] if self.kind in ("tokens", "tags") else targets,
+            row_of=self.row_of[places],
+            noted=None if self.noted is None else self.noted[places],
+            worth=None if self.worth is None else self.worth[places],
+        )
 
 
 class Network(Protocol):
@@ -252,11 +274,40 @@ class Objective(Knobs):
 
     name: str
     needs: ClassVar[tuple[type[Example], ...]]
+    rate_share: ClassVar[float] = 1.0
+    """Share of the method's usual learning rate that suits this loss."""
+
+    @property
+    def shapes(self) -> tuple[type[Example], ...]:
+        """The shapes of rows that these knobs can learn from."""
+        return self.needs
+
+    def refuses(self, task: Task) -> str:
+        """Why this objective makes no sense for a task; empty if it does."""
+        return ""
+
+    def scorers(self, task: Task, shape: type[Example]) -> tuple[str, ...]:
+        """Names of the scorers for rows of that shape, when the recipe does not say."""
+        return task.scorers()
+
+    def baselines(self, task: Task) -> tuple[str, ...]:
+        """Names of the baselines when the recipe does not say."""
+        return task.baselines()
+
+    def arrange(self, rows: Sequence[Encoded]) -> tuple[Encoded, ...]:
+        """The rows as this objective learns them; none is longer than the longest was."""
+        return tuple(rows)
 
     def observe(self, network: Network, batch: Batch) -> torch.Tensor | None:
         """Numbers [B, K] of each sequence that stay what they are while the weights move: a
         reference's log-probabilities, a teacher's scores. Asked once, of the network as it was
         before the first step; they come back as ``Batch.noted``. None: there is nothing to note.
+        """
+        return None
+
+    def survey(self, network: Network, batches: Sequence[Batch]) -> torch.Tensor | None:
+        """Numbers [K] of a whole step that each of its passes needs, worked out without gradients
+        before the first: they come back as ``Batch.step``. None: there is nothing to know.
         """
         return None
 
@@ -320,6 +371,7 @@ __all__ = [
     "Head",
     "IGNORED",
     "Input",
+    "JudgedExample",
     "Kept",
     "Knobs",
     "LabelledExample",

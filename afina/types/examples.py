@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -58,6 +58,34 @@ class PreferenceExample(Example):
     chosen: tuple[Message, ...]
     rejected: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def better(self) -> ChatExample:
+        """The conversation with the better answer; nothing of the prompt is in the loss."""
+        return self._with(self.chosen)
+
+    @property
+    def worse(self) -> ChatExample:
+        """The conversation with the worse answer."""
+        return self._with(self.rejected)
+
+    def _with(self, answer: tuple[Message, ...]) -> ChatExample:
+        turns = (*(replace(m, weight=0) for m in self.prompt), *answer)
+        return ChatExample(
+            id=self.id,
+            where=self.where,
+            group=self.group,
+            time=self.time,
+            messages=turns,
+            tools=self.tools,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedExample(ChatExample):
+    """A conversation whose last answer somebody called good or bad."""
+
+    good: bool
 
 
 @dataclass(frozen=True, kw_only=True)
