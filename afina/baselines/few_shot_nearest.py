@@ -13,7 +13,7 @@ import numpy as np
 
 from afina.baselines.features import TfIdf
 from afina.baselines.prompting import as_shown, first_that_fits, load_decoder
-from afina.baselines.request import Baseline, Facts, Fitted, Request, answer_limit, question_text
+from afina.baselines.request import Baseline, Facts, Fitted, Request, question_text
 from afina.types import Answer, ChatExample, Example, Input, Message, PreferenceExample
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class NearestShots(Fitted):
         self._count = min(count, len(request.train))
         self._features = TfIdf(request.texts(), words=False, characters=(2, 5))
         self._shots = [as_shown(request.task, example) for example in request.train]
-        self._room = behind.model.base.context_length - _answer_tokens(request, behind)
+        self._room = behind.model.base.context_length - behind.answer_tokens
         self.negative_log_likelihood: Callable[[Sequence[Example]], list[tuple[float, int]]]
         if behind.classify is None:
             self.negative_log_likelihood = self._likelihood
@@ -95,11 +95,3 @@ def _inserted(given: Input, turns: Sequence[Message]) -> Input:
     unweighted = tuple(replace(t, weight=0) if t.role == "assistant" else t for t in turns)
     first = 1 if given.messages and given.messages[0].role == "system" else 0
     return Input((*given.messages[:first], *unweighted, *given.messages[first:]), given.tools)
-
-
-def _answer_tokens(request: Request, behind: PromptedBase) -> int:
-    from afina.models.predictor import MAX_NEW_TOKENS
-
-    if behind.classify is not None:
-        return max(len(option) for option in behind.options)
-    return answer_limit(request.task, MAX_NEW_TOKENS)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from afina.models.label_texts import label_texts
+from afina.models.label_texts import SEPARATOR, label_texts, none_of
 from afina.tasks import Classify, Generate
 from afina.types import Example, Task
 
@@ -22,11 +22,22 @@ MOST_NAMES = 40
 def for_labels(task: Classify) -> str:
     """The labels, as they are written in the answers."""
     names = ", ".join(label_texts(task.known_labels))
+    if task.several:
+        return f"{_several(task)} The labels are: {names}."
     return f"Give the text one label. Answer with the label only, one of: {names}."
 
 
-def for_labels_unnamed() -> str:
+def _several(task: Classify) -> str:
+    return (
+        "Give the text its labels, as many as apply. Answer with the labels only, separated by "
+        f'"{SEPARATOR.strip()}", or with "{none_of(task.known_labels)}".'
+    )
+
+
+def for_labels_unnamed(task: Classify) -> str:
     """Where the labels are too many to be listed."""
+    if task.several:
+        return _several(task)
     return "Give the text one label. Answer with the label only."
 
 
@@ -57,12 +68,23 @@ def wordings(task: Task, train: Sequence[Example]) -> list[str]:
     """Ways to ask for the same, the usual one first, in English and in Spanish, and none at all."""
     if isinstance(task, Classify):
         names = ", ".join(label_texts(task.known_labels))
+        if task.several:
+            none = none_of(task.known_labels)
+            return [
+                for_labels(task),
+                f"Which of these apply to the text? {names}. Write those that do, separated by "
+                f'"{SEPARATOR.strip()}", or "{none}".',
+                "Etiqueta el texto con todas las categorías que le correspondan, separadas por "
+                f'"{SEPARATOR.strip()}", o con "{none}": {names}.',
+                for_labels_unnamed(task),
+                "",
+            ]
         return [
             for_labels(task),
             f"Which of these fits the text best? {names}. Answer with that one and nothing else.",
             f"You sort texts. Write only the category of the text: {names}.",
             f"Clasifica el texto. Responde solo con una de estas categorías: {names}.",
-            for_labels_unnamed(),
+            for_labels_unnamed(task),
             "",
         ]
     assert isinstance(task, Generate)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from afina.baselines.instruction import for_answers, for_labels, for_labels_unnamed
-from afina.baselines.request import Baseline, Facts, Fitted, Request, answer_limit
+from afina.baselines.request import Baseline, Facts, Fitted, Request
 from afina.baselines.shots import typical
 from afina.errors import DataError, ModelError
 from afina.tasks import Classify, Generate
@@ -70,8 +71,7 @@ def first_that_fits(
 
 
 def load_decoder(request: Request, name: str) -> Model:
-    """The recipe's base, ready to write. Raises DataError where a prompt cannot ask for the task,
-    ModelError for an encoder."""
+    """The recipe's base, ready to write. Raises ModelError for an encoder."""
     from afina.models.load import load
 
     task, base = request.task, request.the_base(name)
@@ -80,12 +80,6 @@ def load_decoder(request: Request, name: str) -> Model:
             f"{name} asks a language model in a prompt, and {base.name} is an encoder",
             where="evaluate.baselines",
             do="take zero_shot, few_shot or embedding_linear, which an encoder can serve",
-        )
-    if isinstance(task, Classify) and task.several:
-        raise DataError(
-            f"{name} asks a language model for one label, and this task has several for a text",
-            where="evaluate.baselines",
-            do="take linear or embedding_linear, which give several",
         )
     written = task if isinstance(task, Generate) else Generate(answer="text")
     return load(base, written, None, **request.loading())
@@ -98,7 +92,7 @@ def instructions(request: Request) -> list[tuple[str, tuple[str, ...]]]:
         return [(for_answers(task, request.train), ())]
     assert isinstance(task, Classify)
     short = "the labels do not fit the context: they are not listed in the prompt"
-    return [(for_labels(task), ()), (for_labels_unnamed(), (short,))]
+    return [(for_labels(task), ()), (for_labels_unnamed(task), (short,))]
 
 
 def typical_shots(request: Request, count: int) -> list[Example]:
@@ -137,24 +131,17 @@ def as_shown(task: object, example: Example) -> tuple[Message, ...]:
         example = example.better
     if isinstance(example, ChatExample):
         return tuple(m for m in example.messages if m.role != "system")
-    from afina.models.label_texts import label_texts
+    from afina.models.label_texts import join_labels
 
     assert isinstance(task, Classify)
     assert isinstance(example, LabelledExample)
-    written = dict(zip(task.known_labels, label_texts(task.known_labels), strict=True))
-    answer = " | ".join(written[label] for label in example.labels)
+    answer = join_labels(example.labels, task.known_labels)
     return (Message("user", example.text), Message("assistant", answer))
 
 
 def all_fit(request: Request, predictor: PromptedBase) -> bool:
     """Whether the longest training questions, with their answers, fit behind the head."""
-    from afina.models.predictor import MAX_NEW_TOKENS
-
-    context = predictor.model.base.context_length
-    if predictor.classify is not None:
-        answer = max(len(option) for option in predictor.options)
-    else:
-        answer = answer_limit(request.task, MAX_NEW_TOKENS)
+    context, answer = predictor.model.base.context_length, predictor.answer_tokens
     questions = [request.task.question(example) for example in request.train]
     questions.sort(key=lambda given: -sum(len(m.content) for m in given.messages))
     longest = max(len(predictor.prompt(given)) for given in questions[:LONGEST_QUESTIONS])
@@ -188,12 +175,6 @@ def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
 
     task = request.classify(name)
     base = request.the_base(name)
-    if task.several:
-        raise DataError(
-            f"{name} with an encoder gives the nearest label, and this task has several for a text",
-            where="evaluate.baselines",
-            do="take linear or embedding_linear, which give several",
-        )
     embedder = Embedder.open(base, **request.loading())
     if shots:
         places, used = _middles(request, task, embedder.vectors, shots)
@@ -202,15 +183,34 @@ def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
         places = embedder.vectors(label_texts(task.known_labels), normalised=True)
         used, what = 0, f"the nearest label name, in the vectors of {base.name}"
 
+    def likeness(texts: Sequence[str]) -> np.ndarray:
+        cosines = embedder.vectors(texts, normalised=True, cache=request.cache) @ places.T
+        return np.asarray(SHARPNESS * cosines)
+
+    notes: tuple[str, ...] = ()
+    border = 0.0
+    if task.several:
+        border = _border(request, task, likeness(request.texts()))
+        notes = (
+            "a label is given from the likeness at which training rows get as many as they have",
+        )
+
     def predict(inputs: Sequence[Input]) -> list[Answer]:
         texts = [given.text for given in inputs]
-        cosines = embedder.vectors(texts, normalised=True, cache=request.cache) @ places.T
         return [
             task.from_scores(row, len(embedder.ids(text)))
-            for row, text in zip((SHARPNESS * cosines).tolist(), texts, strict=True)
+            for row, text in zip((likeness(texts) - border).tolist(), texts, strict=True)
         ]
 
-    return Fitted(name, Facts(what, examples=used), predict)
+    return Fitted(name, Facts(what, examples=used, notes=notes), predict)
+
+
+def _border(request: Request, task: Classify, scores: np.ndarray) -> float:
+    """What to take from scores [N, C] so that the training rows get as many labels as they have."""
+    given = sum(len(own) for own in request.labels())
+    ordered = np.sort(scores, axis=None)[::-1]
+    at = min(max(given, 1), ordered.size) - 1
+    return float(ordered[at]) - math.log(task.threshold / (1 - task.threshold)) - 1e-6
 
 
 def _middles(
@@ -218,8 +218,9 @@ def _middles(
 ) -> tuple[np.ndarray, int]:
     """Unit vectors [C, D]: the mean of ``count`` drawn examples of each label; and how many."""
     random = np.random.default_rng(request.seed)
-    texts, labels = request.texts(), [own[0] for own in request.labels()]
-    rows = {label: [i for i, own in enumerate(labels) if own == label] for label in set(labels)}
+    texts, labels = request.texts(), request.labels()
+    rows = {label: [i for i, own in enumerate(labels) if label in own]
+            for label in {label for own in labels for label in own}}  # fmt: skip
     missing = [label for label in task.known_labels if label not in rows]
     if missing:
         raise DataError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from afina.baselines.grounding import open_index
 from afina.baselines.prompting import Prompted, first_that_fits, load_decoder
-from afina.baselines.request import Baseline, Fitted, Request, answer_limit
+from afina.baselines.request import Baseline, Fitted, Request
 from afina.errors import DataError, RecipeError
 from afina.recipe import Recipe, Retrieval
 from afina.retrieval import Index, Rag
@@ -52,7 +52,7 @@ def build(request: Request) -> Baseline:
         index,
         plain,
         count_tokens=lambda given: len(behind.prompt(given)),
-        room=behind.model.base.context_length - _answer_tokens(request, plain),
+        room=behind.model.base.context_length - behind.answer_tokens,
         name=name,
         passages=settings.passages,
         prompt=settings.prompt,
@@ -111,11 +111,3 @@ def open_untuned(base: str, *, say: Callable[[str], None] | None = None) -> Tune
     found = resolve(base, say=say)
     model = load(found, Generate(answer="text"), None, dtype=dtype, device=device)
     return TunedModel(model, name=found.name)
-
-
-def _answer_tokens(request: Request, plain: Prompted) -> int:
-    from afina.models.predictor import MAX_NEW_TOKENS
-
-    if plain.predictor.classify is not None:
-        return max(len(option) for option in plain.predictor.options)
-    return answer_limit(request.task, MAX_NEW_TOKENS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from afina.errors import DataError, ModelError
 from afina.recipe import Evaluate, Goal, Retrieval
-from afina.tasks import Classify, Generate
+from afina.tasks import Classify
 from afina.types import Answer, Example, Input, LabelledExample, Task
 
 if TYPE_CHECKING:
@@ -153,11 +153,6 @@ def question_text(given: Input) -> str:
     """What a question says, without the system message (it is the same in all of them)."""
     said = [m.content for m in given.messages if m.role != "system" and m.content]
     return "\n".join(said)
-
-
-def answer_limit(task: Task, default: int) -> int:
-    """Longest answer in tokens."""
-    return (task.max_new_tokens if isinstance(task, Generate) else None) or default
 
 
 Builder = Callable[[Request], Baseline]

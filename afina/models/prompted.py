@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from afina.errors import DataError
 from afina.models.choose import choose, tree_size, write_one
-from afina.models.label_texts import label_texts
+from afina.models.label_texts import SEPARATOR, label_texts, labels_in
 from afina.models.likelihood import answer_losses_behind_head, check_fits
 from afina.models.load import Model
 from afina.models.predictor import MAX_NEW_TOKENS, write_answers
@@ -30,7 +30,8 @@ class PromptedBase:
     ``instruction`` is added to the task's system message; ``shots`` are conversations shown before
     the question, each ending in its answer. For a task that classifies, the answer is the label
     that the model finds most probable; where they are many, the one that it writes when it can
-    write nothing but labels (without probabilities).
+    write nothing but labels (without probabilities). Where a text may have several, it writes freely,
+    and the labels that it names count.
     """
 
     def __init__(
@@ -114,8 +115,15 @@ class PromptedBase:
         """One answer for each input, in order."""
         prompts = [self.prompt(given) for given in inputs]
         if self.classify is None:
-            limit = self.task.max_new_tokens or MAX_NEW_TOKENS
-            return write_answers(self.model, prompts, limit, self.batch_size)
+            return write_answers(self.model, prompts, self.answer_tokens, self.batch_size)
+        if self.classify.several:
+            known = self.classify.known_labels
+            written = write_answers(self.model, prompts, self.answer_tokens, self.batch_size)
+            return [
+                replace(one, text=SEPARATOR.join(found), labels=found)
+                for one in written
+                for found in [labels_in(one.text, known)]
+            ]
         if self.writes_labels:
             chosen = write_one(self.model, prompts, self.options, batch_size=self.batch_size)
             names = [self.classify.known_labels[i] for i in chosen]
@@ -134,6 +142,19 @@ class PromptedBase:
         rows = [self._encoded(example) for example in examples]
         check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
         return answer_losses_behind_head(self.model, rows)
+
+    @cached_property
+    def answer_tokens(self) -> int:
+        """Tokens of the longest answer that is allowed."""
+        if self.classify is None:
+            return self.task.max_new_tokens or MAX_NEW_TOKENS
+        longest = max(len(option) for option in self.options)
+        if not self.classify.several:
+            return longest
+        each = len(self.model.renderer.completion(SEPARATOR))
+        all_of_them = sum(len(option) + each for option in self.options)
+        most = min(MAX_NEW_TOKENS, self.model.base.context_length // 4)
+        return max(longest, min(all_of_them, most))
 
     @cached_property
     def writes_labels(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from afina.baselines import build
 from afina.baselines.few_shot_nearest import NearestShots
-from afina.errors import DataError, ModelError
+from afina.errors import ModelError
 from afina.models.sources import Base
 from afina.recipe import Evaluate
 from afina.tasks import Classify, Generate
@@ -103,5 +103,5 @@ def test_what_a_prompt_cannot_ask_is_said(tiny: Tiny, name: str) -> None:
         build(name, task=task, train=rows, validation=rows, base=tiny("minilm"), device="cpu")
     many = several(12, 1)
     task = Classify().resolve(many)
-    with pytest.raises(DataError, match="several for a text"):
-        build(name, task=task, train=many, validation=many, base=tiny("llama"), device="cpu")
+    made = build(name, task=task, train=many, validation=many, base=tiny("llama"), device="cpu")
+    assert len(made.predict(questions(task, many[:2]))) == 2

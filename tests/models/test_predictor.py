@@ -12,7 +12,7 @@ import torch
 
 from afina.errors import ModelError, RequestError
 from afina.methods import Full, Lora
-from afina.models.label_texts import label_texts
+from afina.models.label_texts import join_labels, label_texts, labels_in
 from afina.models.load import Model, load
 from afina.models.predictor import MAX_NEW_TOKENS, TunedModel, find_device
 from afina.models.prompted import PromptedBase
@@ -295,3 +295,26 @@ def test_labels_are_written_as_words() -> None:
     )
     assert label_texts(["card_arrival", "card arrival"]) == ("card_arrival", "card arrival")
     assert label_texts(["_", "a"]) == ("_", "a")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("card arrival | top up", ("card_arrival", "top_up")),
+        ("Top Up, Card Arrival.", ("card_arrival", "top_up")),
+        ('- "top up"\n- nonsense', ("top_up",)),
+        ("none", ()),
+        ("I think top up fits", ()),
+        ("", ()),
+    ],
+)
+def test_labels_are_read_from_what_was_written(text: str, found: tuple[str, ...]) -> None:
+    known = ("card_arrival", "other", "top_up")
+    assert labels_in(text, known) == found
+    assert labels_in(join_labels(found, known), known) == found
+
+
+def test_a_label_with_a_comma_and_one_called_none_are_told_apart() -> None:
+    assert labels_in("a, b | c", ("a, b", "c")) == ("a, b", "c")
+    assert join_labels((), ("None", "c")) == "no label at all"
+    assert labels_in("none", ("None", "c")) == ("None",)
