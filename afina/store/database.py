@@ -156,7 +156,7 @@ class Database:
                 f"the registry is not a database any more: {cause}",
                 where=self.shown,
                 do="make it again from the run folders: "
-                "python -m afina.store.rebuild HOME (the broken file is kept beside it)",
+                "afina doctor --rebuild (the broken file is kept beside it)",
             )
         words = str(cause).strip().splitlines()
         what = f"the registry cannot be used: {words[0] if words else type(cause).__name__}"

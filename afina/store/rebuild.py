@@ -1,4 +1,4 @@
-"""The registry made again from the run folders: ``python -m afina.store.rebuild HOME``.
+"""The registry made again from the run folders (``afina doctor --rebuild``).
 
 Every change was written into the event log of its run too, so nothing but the runs is needed. What
 a readable registry knows beyond them stays. A broken file is kept beside the new one.
@@ -7,7 +7,6 @@ a readable registry knows beyond them stays. A broken file is kept beside the ne
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from afina.errors import AfinaError, CorruptError
+from afina.errors import CorruptError, RunError
 from afina.store import journal
 from afina.store.database import FILE, Database, registry_url
 from afina.store.disk import storing
@@ -38,8 +37,15 @@ class Rebuilt:
 
 
 def rebuild(home: str | Path, url: str | None = None) -> Rebuilt:
-    """Make the registry of a home again from its run folders. May be done at any time."""
+    """Make the registry of a home again from its run folders. May be done at any time.
+
+    Raises RunError where there is no such home, MachineError where the database cannot be had.
+    """
     place = Path(home).expanduser().absolute()
+    if not place.is_dir():
+        raise RunError(
+            "there is no home with runs here", where=str(place), do="name another: --home DIR"
+        )
     aside = ""
     try:
         database = Database(place, url or registry_url())
@@ -100,25 +106,3 @@ def _set_aside(file: Path) -> str:
                 os.rename(part, file.with_name(f"{file.stem}-broken-{stamp}{file.suffix}{suffix}"))
     fsync_folder(file.parent)
     return str(file.with_name(f"{file.stem}-broken-{stamp}{file.suffix}"))
-
-
-def main(arguments: list[str]) -> int:
-    """The command: prints what was done; returns the exit code."""
-    if len(arguments) != 1:
-        print("usage: python -m afina.store.rebuild HOME", file=sys.stderr)
-        return 2
-    try:
-        done = rebuild(arguments[0])
-    except AfinaError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    print(f"{done.runs} runs and {done.promotions} promotions are in the registry")
-    for line in done.unreadable:
-        print(f"left out: {line}")
-    if done.kept_aside:
-        print(f"the broken registry was kept as {done.kept_aside}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -392,6 +392,23 @@ def test_doctor_names_what_it_looked_at(
     assert not (tmp_path / "home").exists()
 
 
+def test_doctor_makes_a_lost_registry_again(place: Place, capsys: Capture) -> None:
+    home = ["--home", str(place.home)]
+    before = json_of(["runs", *home])
+    (place.home / "registry.sqlite").write_bytes(b"this is no database at all" * 100)
+    code, error = json_of(["runs", *home])
+    assert code == 3
+    assert "afina doctor --rebuild" in error["error"]["do"]
+    assert command_line(["doctor", "--rebuild", *home]) == 0
+    said = capsys.readouterr().out
+    assert "2 runs and" in said
+    assert "the broken registry was kept as" in said
+    assert json_of(["runs", *home]) == before
+    code, done = json_of(["doctor", "--rebuild", *home])
+    assert (code, done["runs"], done["kept_aside"]) == (0, 2, "")
+    assert json_of(["doctor", "--rebuild", "--home", str(place.home / "none")])[0] == 2
+
+
 def test_doctor_says_what_stops_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from afina.cli import examine
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from afina.errors import CorruptError, MachineError, RequestError
+from afina.errors import CorruptError, MachineError, RequestError, RunError
 from afina.store import Registry, Run, schema
 from afina.store.database import FILE, Database
-from afina.store.rebuild import main, rebuild
+from afina.store.rebuild import rebuild
 from tests.store.runs import succeeded
 
 
@@ -27,7 +27,7 @@ def test_a_broken_file_is_named_and_made_again_from_the_runs(home: Path) -> None
     (home / FILE).write_bytes(b"this is no database at all" * 100)
     with pytest.raises(CorruptError, match="not a database any more") as raised:
         Registry(home)
-    assert "afina.store.rebuild" in raised.value.do
+    assert "afina doctor --rebuild" in raised.value.do
     done = rebuild(home)
     assert (done.runs, done.promotions, done.unreadable) == (2, 3, ())
     assert Path(done.kept_aside).read_bytes().startswith(b"this is no database")
@@ -39,20 +39,17 @@ def test_a_broken_file_is_named_and_made_again_from_the_runs(home: Path) -> None
     assert again.promotions() == history
 
 
-def test_rebuilding_leaves_out_only_what_cannot_be_read(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rebuilding_leaves_out_only_what_cannot_be_read(home: Path) -> None:
     good, bad = succeeded(home), Run.create(home)
     (bad.folder / "events.jsonl").write_bytes(b"broken\n{}\n")
     Registry(home).record("20200101-000000-archived-0000", {"status": "succeeded"})
-    assert main([str(home)]) == 0
-    out = capsys.readouterr().out
-    assert "1 runs and 0 promotions" in out
-    assert f"left out: {bad.id}" in out
+    done = rebuild(home)
+    assert (done.runs, done.promotions) == (1, 0)
+    assert [line.partition(":")[0] for line in done.unreadable] == [bad.id]
     assert {r.id for r in Registry(home).runs()} == {good.id, "20200101-000000-archived-0000"}
-    assert main([]) == 2
-    assert main(["/"]) == 2
-    assert "root" in capsys.readouterr().err
+    with pytest.raises(RunError, match="no home with runs"):
+        rebuild(home / "nowhere")
+    assert not (home / "nowhere").exists()
 
 
 def test_a_moved_home_still_finds_its_runs(home: Path, tmp_path: Path) -> None:
