@@ -37,6 +37,7 @@ RANKS = {
     "baselines": 7,
     "flow": 8,
     "serve": 9,
+    "decide": 9,
     "door": 10,
     "": 11,
     "cli": 12,
@@ -272,6 +273,7 @@ def test_every_knob_arrives() -> None:
     )
     declared = [knobs.Recipe, knobs.Data, knobs.Columns, knobs.Split, knobs.Train]
     declared += [knobs.Evaluate, knobs.Goal, knobs.Serve, knobs.Retrieval]
+    declared += [knobs.Decide]
     unread = [
         f"{model.__name__}.{name}"
         for model in [*declared, *TASKS, *METHODS, *OBJECTIVES]

@@ -26,11 +26,29 @@ def run_recipe(
 ) -> tuple[Run, dict[str, Any]]:
     """The main job: check, plan, train, evaluate, report. Returns the run and the contract's object."""
     started = time.perf_counter()
+    note_no_go(recipe, home, say, language)
     run, outcome = train(recipe, home, watch=watch, say=say)
     report = evaluate(run, say=say, language=language)
     outcome["report"] = report.as_dict()
     outcome["seconds"] = round(time.perf_counter() - started, 3)
     return run, outcome
+
+
+def note_no_go(recipe: Recipe, home: Path, say: Say, language: str) -> None:
+    """Say so where a decision about what this recipe wants was NO-GO; it is a note, no gate."""
+    from afina.recipe import fingerprint
+    from afina.store.decisions import read_decision
+
+    found = read_decision(home, fingerprint(recipe))
+    if found is None or found.get("decision") != "NO-GO":
+        return
+    told = {
+        "en": "afina decide said NO-GO to fine-tuning for this recipe",
+        "es": "afina decide dijo NO-GO al afinado para esta receta",
+    }
+    spoken = language if language in told else "en"
+    reason = found["statements"]["reasons"][0][spoken]
+    say(f"{told[spoken]} ({found['made'][:10]}): {reason}")
 
 
 def gate_says_no(outcome: dict[str, Any], goal_was_stated: bool) -> bool:

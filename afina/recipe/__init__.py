@@ -1,12 +1,14 @@
 """What the user asks for, once: every knob of the system. Imports no torch."""
 
-from afina.recipe.alternatives import Retrieval
+from afina.recipe.alternatives import Decide, Retrieval
+from afina.recipe.identity import fingerprint
 from afina.recipe.knobs import Columns, Data, Evaluate, Goal, Recipe, Serve, Split, Train
 from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
 
 __all__ = [
     "Columns",
     "Data",
+    "Decide",
     "Evaluate",
     "Goal",
     "Recipe",
@@ -16,6 +18,7 @@ __all__ = [
     "Train",
     "dump_recipe",
     "explain",
+    "fingerprint",
     "json_schema",
     "load_recipe",
     "parse_recipe",

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from afina.methods import METHODS
 from afina.objectives import OBJECTIVES, Supervised
-from afina.recipe.alternatives import Retrieval
+from afina.recipe.alternatives import Decide, Retrieval
 from afina.tasks import TASKS
 from afina.types import Example, Knobs, Method, Objective, Task
 
@@ -250,6 +250,8 @@ class Recipe(Knobs):
     """What the tuned model is measured against."""
     retrieval: Retrieval | None = None
     """Documents to answer from: adds the baseline rag."""
+    decide: Decide = Decide()
+    """How the ways are compared before training (afina decide)."""
     goal: Goal | None = None
     """What must be reached."""
     serve: Serve = Serve()
@@ -276,6 +278,7 @@ class Recipe(Knobs):
 __all__ = [
     "Columns",
     "Data",
+    "Decide",
     "Evaluate",
     "Goal",
     "Method",

@@ -1,0 +1,140 @@
+"""The ways there are, and each as a candidate that is timed on single questions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from afina.baselines import BASELINES, build
+from afina.errors import RecipeError, nearest
+from afina.flow.measuring import Candidate
+from afina.recipe import Recipe
+from afina.types import Answer, Input, Task
+
+if TYPE_CHECKING:
+    from afina.decide.rows import Rows
+    from afina.models.sources import Base
+
+Kind = Literal["simple", "prompt", "documents", "tuned"]
+KINDS: dict[str, Kind] = {
+    "majority": "simple",
+    "nearest": "simple",
+    "linear": "simple",
+    "embedding_linear": "simple",
+    "zero_shot": "prompt",
+    "few_shot": "prompt",
+    "few_shot_random": "prompt",
+    "few_shot_nearest": "prompt",
+    "prompt_search": "prompt",
+    "rag": "documents",
+}
+"""What each way is; another baseline counts as a prompt. In the order of the effort they take."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds of single requests, one after the other."""
+
+    p50: float
+    p95: float
+    mean: float
+    requests: int
+
+
+class Way(Candidate):
+    """A candidate that keeps its answers and, before it is let go, answers some questions singly.
+
+    ``facts``: what the predictor says of itself; ``latency`` is there once it is closed.
+    """
+
+    def __init__(self, name: str, kind: Kind, opener: Callable[[], Any], say: Say, singly: int):
+        super().__init__(name, opener, say)
+        self.kind = kind
+        self.singly = singly
+        self.answers: list[Answer] = []
+        self.latency: Latency | None = None
+        self.facts: dict[str, Any] = {}
+        self._asked: list[Input] = []
+
+    def predict(self, inputs: Sequence[Any]) -> list[Any]:
+        answers = super().predict(inputs)
+        self.answers += answers
+        self._asked += list(inputs)[: max(0, self.singly - len(self._asked))]
+        return answers
+
+    def close(self) -> None:
+        if self._opened is not None and self.answers:
+            self.latency = timed(self._opened, self._asked)
+            describe = getattr(self._opened, "describe", None)
+            self.facts = dict(describe()) if describe else {}
+        super().close()
+
+
+class Replayed:
+    """A candidate that was measured already, to be compared from another side."""
+
+    def __init__(self, name: str, answers: Sequence[Answer]) -> None:
+        self.name = name
+        self._answers = list(answers)
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        given, self._answers = self._answers[: len(inputs)], self._answers[len(inputs) :]
+        return given
+
+
+def timed(predictor: Any, asked: Sequence[Input]) -> Latency:
+    """Latency of single questions; the first one is asked twice and counted once."""
+    seconds = []
+    for given in [*asked[:1], *asked]:
+        started = time.perf_counter()
+        predictor.predict([given])
+        seconds.append(time.perf_counter() - started)
+    own = np.array(seconds[1:])
+    p50, p95 = np.quantile(own, [0.5, 0.95])
+    return Latency(float(p50), float(p95), float(own.mean()), len(own))
+
+
+def names_of(recipe: Recipe, task: Task, base: Base) -> list[str]:
+    """The ways without training that suit the task and the base, by effort.
+
+    Raises RecipeError for a name in ``decide.ways`` that no baseline has.
+    """
+    for name in recipe.decide.ways or ():
+        if name not in BASELINES:
+            raise RecipeError(
+                f"no way is called {name}", where="decide.ways", do=nearest(name, BASELINES)
+            )
+    if recipe.decide.ways is not None:
+        return list(dict.fromkeys(recipe.decide.ways))
+    wished = {*task.baselines(), "nearest"}
+    if base.kind == "decoder":
+        wished |= {"zero_shot", "few_shot", "few_shot_random", "few_shot_nearest", "prompt_search"}
+        wished |= {"rag"} if recipe.retrieval is not None else set()
+    return [name for name in (*KINDS, *sorted(wished - KINDS.keys())) if name in wished]
+
+
+def untrained(recipe: Recipe, rows: Rows, base: Base, names: Sequence[str], say: Say) -> list[Way]:
+    """The ways without training, each opened when its turn comes."""
+
+    def opener(name: str) -> Callable[[], Any]:
+        return lambda: build(
+            name,
+            task=rows.task,
+            train=rows.train,
+            base=base,
+            settings=recipe.evaluate,
+            seed=recipe.train.seed,
+            device=recipe.train.device,
+            precision=recipe.train.precision,
+            validation=rows.choice,
+            goal=recipe.goal,
+            retrieval=recipe.retrieval,
+        )
+
+    singly = recipe.decide.latency_rows
+    return [Way(n, KINDS.get(n, "prompt"), opener(n), say, singly) for n in names]
