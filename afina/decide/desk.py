@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from afina.decide.rows import Rows, divide
 from afina.decide.trial import Bench
 from afina.decide.ways import Say
 from afina.errors import RecipeError
 from afina.evaluate import Scorer
-from afina.evaluate.scorers import choose
+from afina.evaluate.scorers import check_rows, choose
 from afina.recipe import Recipe, fingerprint
 from afina.store.decisions import decision_folder
 
@@ -47,13 +47,16 @@ class Desk:
         from afina.train.machine import probe
 
         _require_goal(recipe)
-        dataset = prepare(recipe.data, recipe.task)
-        scorer = choose(dataset.task, (), recipe.goal)[0]
+        dataset = prepare(recipe.data, recipe.task, shapes=recipe.shapes)
+        scorers = choose(dataset.task, (), recipe.goal)
+        check_rows(scorers, dataset.train)
         rows = divide(dataset, recipe.decide.rows, recipe.train.seed)
         base = resolve(recipe.base, say=say)
         check_kind(base, dataset.task)
+        renderer = load_renderer(base)
+        rows = _ready(recipe, rows, base, renderer)
         machine = probe(recipe.train.device, home, recipe.train.threads)
-        return cls(recipe, rows, base, load_renderer(base), machine, scorer, home, say)
+        return cls(recipe, rows, base, renderer, machine, scorers[0], home, say)
 
     @cached_property
     def bench(self) -> Bench:
@@ -79,6 +82,21 @@ class Desk:
     def sweep_up(self) -> None:
         """Delete what the trials left."""
         shutil.rmtree(self.bench.home, ignore_errors=True)
+
+
+def _ready(recipe: Recipe, rows: Rows, base: Base, renderer: ChatRenderer) -> Rows:
+    """The rows that can be measured, with the length of an answer as a run would derive it: no way
+    is let write longer than another."""
+    from afina.flow.lengths import measurable
+    from afina.train.derive import Book, derive_task
+    from afina.train.rows import encode
+
+    limit = recipe.train.max_length or base.context_length
+    rules: dict[str, Any] = {"max_length": limit, "on_too_long": recipe.train.on_too_long}
+    encoded = encode(rows.train, rows.task, renderer, objective=recipe.objective, **rules)
+    task = derive_task(Book(), rows.task, encoded, base)
+    locked = tuple(measurable(rows.locked, task, base, recipe.train))
+    return replace(rows, task=task, locked=locked, left_out=len(rows.locked) - len(locked))
 
 
 def _require_goal(recipe: Recipe) -> None:

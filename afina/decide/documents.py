@@ -24,7 +24,7 @@ def measure_hits(
     column = recipe.retrieval.column
     named = None
     if column is not None:
-        known = _named(recipe, task, column)
+        known = _named(recipe, column)
         named = [known[_identity(row)] for row in rows]
     return hit_rate(
         index,
@@ -35,14 +35,14 @@ def measure_hits(
     )
 
 
-def _named(recipe: Recipe, task: Task, column: str) -> dict[str, set[str]]:
+def _named(recipe: Recipe, column: str) -> dict[str, set[str]]:
     """Row to the documents that its column names, read again from the files."""
     found: dict[str, set[str]] = defaultdict(set)
     data = recipe.data
     for source in (data.train, data.validation):
         if source is None:
             continue
-        reading = read(source, data.columns, data.encoding, task.accepts, group=column)
+        reading = read(source, data.columns, data.encoding, recipe.shapes, group=column)
         for example in reading.examples:
             found[_identity(example)].add(str(example.group))
     return found

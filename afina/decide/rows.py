@@ -34,6 +34,8 @@ class Rows:
     locked: tuple[Example, ...]
     sealed: int
     sha256: str
+    left_out: int = 0
+    """Locked rows that are too long to be measured, by the recipe's rule for such rows."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -42,6 +44,7 @@ class Rows:
             "locked": len(self.locked),
             "locked_sha256": self.sha256,
             "locked_ids": [row.id for row in self.locked],
+            "left_out_too_long": self.left_out,
             "sealed_test": self.sealed,
         }
 

@@ -88,7 +88,8 @@ class Bench:
 
         limit = self.recipe.train.max_length or self.base.context_length
         rules: dict[str, Any] = {"max_length": limit, "on_too_long": self.recipe.train.on_too_long}
-        return encode(examples, self.task, self.renderer, **rules)
+        objective = self.recipe.objective
+        return encode(examples, self.task, self.renderer, objective=objective, **rules)
 
     @cached_property
     def choosing(self) -> Encoded:

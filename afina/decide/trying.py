@@ -77,19 +77,18 @@ def _writes(desk: Desk) -> bool:
 
 def _reader(desk: Desk) -> Rag:
     """Puts passages into rows to learn from, as they will be put into questions."""
-    from afina.baselines.request import answer_limit
     from afina.models.predictor import MAX_NEW_TOKENS
     from afina.retrieval import Rag
 
     asked, task, index = desk.recipe.retrieval, desk.rows.task, desk.index
     assert asked is not None and index is not None
-    longest = min(answer_limit(task, MAX_NEW_TOKENS), desk.base.context_length // 2)
-    ask: Callable[[Any], Any] = getattr(task, "ask", lambda given: given)
+    context = desk.base.context_length
+    answer = getattr(task, "max_new_tokens", None) or MAX_NEW_TOKENS
     return Rag(
         index,
         Replayed("", ()),
-        count_tokens=lambda given: len(desk.renderer.prompt(ask(given).messages, given.tools)),
-        room=desk.base.context_length - longest,
+        count_tokens=lambda given: len(task.prompt(given, desk.renderer)),
+        room=min(desk.recipe.train.max_length or context, context) - min(answer, context // 2),
         passages=asked.passages,
         prompt=asked.prompt,
     )
