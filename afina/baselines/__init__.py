@@ -18,14 +18,17 @@ from afina.baselines import (
 )
 from afina.baselines import (
     embedding_linear,
+    embedding_ridge,
     few_shot,
     few_shot_nearest,
     few_shot_random,
     linear,
     majority,
+    mean,
     nearest,
     prompt_search,
     rag,
+    ridge,
     zero_shot,
 )
 from afina.baselines.request import Baseline, Builder, Precision, Request
@@ -42,6 +45,9 @@ BASELINES: Mapping[str, Builder] = {
     "nearest": nearest.build,
     "linear": linear.build,
     "embedding_linear": embedding_linear.build,
+    "mean": mean.build,
+    "ridge": ridge.build,
+    "embedding_ridge": embedding_ridge.build,
     "zero_shot": zero_shot.build,
     "few_shot": few_shot.build,
     "few_shot_random": few_shot_random.build,

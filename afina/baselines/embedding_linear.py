@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from afina.baselines.logistic import fit, targets
-from afina.baselines.request import Baseline, Facts, Fitted, Request
+from afina.baselines.request import Baseline, Facts, Fitted, Request, question_text
 from afina.types import Answer, Input
 
 STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 1.0)
@@ -36,7 +36,7 @@ def build(request: Request) -> Baseline:
     )
 
     def predict(inputs: Sequence[Input]) -> list[Answer]:
-        texts = [given.text for given in inputs]
+        texts = [question_text(given) for given in inputs]
         found = embedder.vectors(texts, normalised=True, cache=request.cache)
         scores = fitted.scores((found - middle) / spread).tolist()
         return [

@@ -94,4 +94,5 @@ class NearestShots(Fitted):
 def _inserted(given: Input, turns: Sequence[Message]) -> Input:
     unweighted = tuple(replace(t, weight=0) if t.role == "assistant" else t for t in turns)
     first = 1 if given.messages and given.messages[0].role == "system" else 0
-    return Input((*given.messages[:first], *unweighted, *given.messages[first:]), given.tools)
+    turns = (*given.messages[:first], *unweighted, *given.messages[first:])
+    return replace(given, messages=turns)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from afina.baselines.features import TfIdf
 from afina.baselines.logistic import fit, targets
-from afina.baselines.request import Baseline, Facts, Fitted, Request
+from afina.baselines.request import Baseline, Facts, Fitted, Request, question_text
 from afina.types import Answer, Input
 
 STRENGTHS = (0.5, 2.0, 8.0)
@@ -26,7 +26,7 @@ def build(request: Request) -> Baseline:
     )
 
     def predict(inputs: Sequence[Input]) -> list[Answer]:
-        scores = fitted.scores(features([given.text for given in inputs]))
+        scores = fitted.scores(features([question_text(given) for given in inputs]))
         return [task.from_scores(row) for row in scores.tolist()]
 
     what = f"logistic regression on TF-IDF of {features.matrix.shape[1]} words and pieces of words"

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from afina.baselines.instruction import for_answers, for_labels, for_labels_unnamed
-from afina.baselines.request import Baseline, Facts, Fitted, Request
+from afina.baselines.request import (
+    Baseline,
+    Facts,
+    Fitted,
+    Request,
+    question_text,
+)
 from afina.baselines.shots import typical
 from afina.errors import DataError, ModelError
 from afina.tasks import Classify, Generate
@@ -136,7 +142,7 @@ def as_shown(task: object, example: Example) -> tuple[Message, ...]:
     assert isinstance(task, Classify)
     assert isinstance(example, LabelledExample)
     answer = join_labels(example.labels, task.known_labels)
-    return (Message("user", example.text), Message("assistant", answer))
+    return (Message("user", question_text(task.question(example))), Message("assistant", answer))
 
 
 def all_fit(request: Request, predictor: PromptedBase) -> bool:
@@ -196,7 +202,7 @@ def _by_vectors(request: Request, name: str, shots: int) -> Baseline:
         )
 
     def predict(inputs: Sequence[Input]) -> list[Answer]:
-        texts = [given.text for given in inputs]
+        texts = [question_text(given) for given in inputs]
         return [
             task.from_scores(row, len(embedder.ids(text)))
             for row, text in zip((likeness(texts) - border).tolist(), texts, strict=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from afina.errors import DataError, ModelError
 from afina.recipe import Evaluate, Goal, Retrieval
-from afina.tasks import Classify
-from afina.types import Answer, Example, Input, LabelledExample, Task
+from afina.tasks import Classify, Regress
+from afina.types import Answer, Example, Input, LabelledExample, NumberExample, Task
 
 if TYPE_CHECKING:
     from afina.models.sources import Base
@@ -109,12 +109,22 @@ class Request:
             )
 
     def classify(self, name: str) -> Classify:
-        """The task, if it gives labels. Raises DataError if it writes text."""
+        """The task, if it gives each text labels. Raises DataError if it does not."""
         if not isinstance(self.task, Classify):
             raise DataError(
-                f"{name} gives labels, and this task writes text",
+                f"{name} gives each text a label, and this task is {self.task.name}",
                 where="evaluate.baselines",
-                do="for task: generate take nearest, zero_shot or few_shot",
+                do=f"for task: {self.task.name} take {', '.join(self.task.baselines())}",
+            )
+        return self.task
+
+    def regress(self, name: str) -> Regress:
+        """The task, if it gives numbers. Raises DataError if it does not."""
+        if not isinstance(self.task, Regress):
+            raise DataError(
+                f"{name} gives numbers, and this task is {self.task.name}",
+                where="evaluate.baselines",
+                do="it is for task: regress",
             )
         return self.task
 
@@ -148,11 +158,15 @@ class Request:
         """The labels of each training row."""
         return [cast(LabelledExample, example).labels for example in self.train]
 
+    def numbers(self) -> list[float]:
+        """The number of each training row."""
+        return [cast(NumberExample, example).number for example in self.train]
+
 
 def question_text(given: Input) -> str:
     """What a question says, without the system message (it is the same in all of them)."""
-    said = [m.content for m in given.messages if m.role != "system" and m.content]
-    return "\n".join(said)
+    turns = given.joined().messages
+    return "\n".join(m.content for m in turns if m.role != "system" and m.content)
 
 
 Builder = Callable[[Request], Baseline]

@@ -37,7 +37,8 @@ def verb(
     ] = 0.0,
 ) -> None:
     """/reset begins anew, /system TEXT sets the system message, /quit leaves. A run of
-    task: classify answers each line with its labels and their probabilities.
+    task: classify answers each line with its labels and their probabilities, other tasks with what
+    they find in it.
     """
     if to.json:
         raise RequestError(
@@ -56,7 +57,7 @@ def verb(
         talk = Conversation(to, model, system, max_tokens, temperature)
         _loop(to, talk.command, talk.answer)
     else:
-        _loop(to, lambda word, _: word == "/reset", lambda text: _classify(to, model, text))
+        _loop(to, lambda word, _: word == "/reset", lambda text: _say(to, model, text))
 
 
 def _loop(to: Terminal, command: Callable[[str, str], bool], answer: Callable[[str], None]) -> None:
@@ -147,10 +148,10 @@ class Conversation:
         self.turns += [Message("user", text), Message("assistant", "".join(said))]
 
 
-def _classify(to: Terminal, model: TunedModel, text: str) -> None:
-    answer = model.classify([text])[0]
+def _say(to: Terminal, model: TunedModel, text: str) -> None:
+    answer = model.predict([Input((Message("user", text),))])[0]
     ranked = sorted((answer.probabilities or {}).items(), key=lambda pair: -pair[1])[:5]
-    print(answer.text or "(no label)")
+    print(answer.text or "(nothing)")
     for label, probability in ranked:
         bar = "█" * round(20 * probability)
         to.output.print(f"  {probability:6.1%}  {bar:<20}  {label}", style="dim", markup=False)

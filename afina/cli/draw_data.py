@@ -72,6 +72,7 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
     )
     _lengths(console, found["lengths"])
     _balance(console, found["balance"])
+    _numbers(console, found["numbers"])
     _warnings(console, found)
     draw_findings.findings(console, found["quality"])
     for drop in found["dropped_rows"][:PLACES_SHOWN]:
@@ -115,6 +116,15 @@ def _balance(console: Console, balance: Mapping[str, Any] | None) -> None:
     if len(counts) > CLASSES_SHOWN:
         least = ", ".join(f"{name} {rows:,}" for name, rows in balance["smallest"].items())
         console.print(f"… {len(counts):,} classes; the smallest: {least}", markup=False)
+
+
+def _numbers(console: Console, numbers: Mapping[str, float] | None) -> None:
+    if numbers is None:
+        return
+    console.print()
+    drawn = draw.table("number", *numbers, right=list(numbers))
+    drawn.add_row("", *(f"{value:,.6g}" for value in numbers.values()))
+    console.print(drawn)
 
 
 def _warnings(console: Console, found: Mapping[str, Any]) -> None:

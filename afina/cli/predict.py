@@ -84,11 +84,8 @@ def _answers(
 
 
 def _plain(row: int, answer: Answer) -> dict[str, Any]:
-    value: dict[str, Any] = {"row": row, "answer": answer.text}
-    if answer.probabilities is not None:
-        value["labels"] = list(answer.labels)
-        value["probabilities"] = {k: round(p, 6) for k, p in answer.probabilities.items()}
-    else:
+    value: dict[str, Any] = {"row": row, "answer": answer.text, **answer.facts()}
+    if not answer.facts():
         value |= {
             "prompt_tokens": answer.prompt_tokens,
             "answer_tokens": answer.answer_tokens,

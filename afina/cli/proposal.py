@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from afina.errors import DataError
-from afina.types import ChatExample, Example, LabelledExample
+from afina.types import ChatExample, Example, LabelledExample, NumberExample
 
 if TYPE_CHECKING:
     from afina.data.reading import Reading
@@ -87,6 +87,16 @@ def propose(reading: Reading, source: str, base: str | None) -> Proposal:
             metric="macro_f1",
             rows=len(kept),
         )
+    if kept and isinstance(kept[0], NumberExample):
+        chosen = base or (ENGLISH_ENCODER if _seem_english(kept) else OTHER_ENCODER)
+        return Proposal(
+            task="regress",
+            base=chosen,
+            why=f"{found}: a number for each text",
+            reason=f"small enough for a CPU; {_others(chosen)}",
+            metric="spearman",
+            rows=len(kept),
+        )
     if kept and isinstance(kept[0], ChatExample):
         chosen = base or DECODER
         several = sum(len(e.messages) > 2 for e in kept if isinstance(e, ChatExample))
@@ -112,7 +122,7 @@ def _others(base: str) -> str:
 
 
 def _seem_english(examples: Sequence[Example]) -> bool:
-    texts = [e.text for e in examples[:2000] if isinstance(e, LabelledExample)]
+    texts = [e.text for e in examples[:2000] if isinstance(e, LabelledExample | NumberExample)]
     foreign = sum(any(c.isalpha() and ord(c) > 127 for c in text) for text in texts)
     return foreign < FOREIGN_SHARE * len(texts)
 

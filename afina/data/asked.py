@@ -80,6 +80,9 @@ def _row(row: Mapping[str, Any], columns: Columns) -> Input:
     if isinstance(value, list):
         return Input(_with_system(row, _open_ended(_turns(value, column), column)), tools)
     turn = _user(value, f"column {column}")
+    other = _column(row, "text_b", columns)
+    if other is not None and _column(row, "text", columns) == column:
+        return Input((turn,), second=_user(row[other], f"column {other}").content)
     context = _column(row, "context", columns)
     if same_name(column) in PARTS["instruction"] and context and row[context] not in (None, ""):
         # Instruction and its input stand on lines of their own, as they are trained.

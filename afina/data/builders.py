@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -23,6 +24,7 @@ from afina.types import (
     JudgedExample,
     LabelledExample,
     Message,
+    NumberExample,
     PreferenceExample,
     TextExample,
 )
@@ -44,13 +46,48 @@ def build(shape: Shape, values: Values, notes: Notes, **place: str | None) -> Ex
 
 
 def _labelled(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
-    text = text_in(values[shape.columns["text"]], f"column {shape.columns['text']}")
+    text, second = _texts(shape, values)
     labels = labels_in(values[shape.columns["label"]], f"column {shape.columns['label']}")
-    if not text.strip():
-        raise Empty("empty_input")
     if labels is None:
         raise Empty("empty_answer")
-    return LabelledExample(text=text, labels=labels, **place)
+    return LabelledExample(text=text, second=second, labels=labels, **place)
+
+
+def _numbered(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
+    text, second = _texts(shape, values)
+    number = number_in(values[shape.columns["number"]], f"column {shape.columns['number']}")
+    if number is None:
+        raise Empty("empty_answer")
+    return NumberExample(text=text, second=second, number=number, **place)
+
+
+def _texts(shape: Shape, values: Values) -> tuple[str, str | None]:
+    """The text, and the other one of a pair. Raises Empty if one of them is."""
+    found = [
+        text_in(values[shape.columns[part]], f"column {shape.columns[part]}")
+        for part in ("text", "text_b")
+        if part in shape.columns
+    ]
+    if not all(text.strip() for text in found):
+        raise Empty("empty_input")
+    return found[0], found[1] if len(found) > 1 else None
+
+
+def number_in(value: object, path: str) -> float | None:
+    """A finite number, or a text of one; None where there is no answer (null, an empty cell)."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        number = float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number) or (isinstance(value, str) and "_" in value):
+        raise RowFault(
+            path, f"{shown(value)} is no number", "write it as 3, 2.5 or 1e-3, with a point"
+        )
+    return number
 
 
 def labels_in(value: object, path: str) -> tuple[str, ...] | None:
@@ -321,6 +358,9 @@ BUILDERS: dict[str, Callable[[Shape, Values, Notes, Any], Example]] = {
     "alpaca": _alpaca,
     "prompt and completion": _pair,
     "judged answers": _judged,
+    "pair of texts and label": _labelled,
     "text and label": _labelled,
+    "pair of texts and number": _numbered,
+    "text and number": _numbered,
     "raw text": _raw,
 }

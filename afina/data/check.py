@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,14 @@ from afina.data.content import answer_key, answer_text, input_text, texts
 from afina.data.findings import Quality
 from afina.data.reading import Drop
 from afina.data.rows import file_and_row
-from afina.types import Example, JudgedExample, LabelledExample, PreferenceExample, TextExample
+from afina.types import (
+    Example,
+    JudgedExample,
+    LabelledExample,
+    NumberExample,
+    PreferenceExample,
+    TextExample,
+)
 
 SHOWN = 20
 """Places or classes listed by name; the counts cover all."""
@@ -87,6 +95,18 @@ class Balance:
         return tuple(sorted(self.counts.items(), key=lambda c: (c[1], c[0]))[:5])
 
 
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """Figures of the right numbers."""
+
+    least: float
+    median: float
+    most: float
+    mean: float
+    deviation: float
+    distinct: int
+
+
 @dataclass(frozen=True)
 class Check:
     """The state of the data, before and after cleaning."""
@@ -109,6 +129,7 @@ class Check:
     balance: Balance | None
     quality: Quality | None = None
     """What the analyses found; None where they were not asked for."""
+    numbers: Numbers | None = None
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -145,6 +166,7 @@ class Check:
             },
             "balance": balance,
             "quality": self.quality.as_dict() if self.quality else None,
+            "numbers": asdict(self.numbers) if self.numbers else None,
         }
 
 
@@ -169,7 +191,7 @@ def measure_lengths(
         "input_characters": Lengths.of([len(t) for t in inputs]),
         "input_words": Lengths.of([len(t.split()) for t in inputs]),
     }
-    if not isinstance(examples[0], TextExample | LabelledExample):
+    if not isinstance(examples[0], TextExample | LabelledExample | NumberExample):
         answers = [answer_text(e) for e in examples]
         found["answer_characters"] = Lengths.of([len(t) for t in answers])
         found["answer_words"] = Lengths.of([len(t.split()) for t in answers])
@@ -237,6 +259,22 @@ def measure_balance(
             counts[name] += 1
     ordered = sorted(counts.items(), key=lambda c: (-c[1], c[0]))
     return Balance(dict(ordered)) if ordered else None
+
+
+def measure_numbers(examples: Sequence[Example]) -> Numbers | None:
+    """Figures of the numbers to learn; None for rows without."""
+    found = sorted(e.number for e in examples if isinstance(e, NumberExample))
+    if not found:
+        return None
+    mean = statistics.fmean(found)
+    return Numbers(
+        found[0],
+        statistics.median(found),
+        found[-1],
+        mean,
+        statistics.pstdev(found, mean),
+        len(set(found)),
+    )
 
 
 def _short(text: str, limit: int = 200) -> str:

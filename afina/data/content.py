@@ -17,6 +17,7 @@ from afina.types import (
     JudgedExample,
     LabelledExample,
     Message,
+    NumberExample,
     PreferenceExample,
     TextExample,
 )
@@ -36,7 +37,9 @@ def content(example: Example) -> dict[str, Any]:
     """Everything but ``id`` and ``where``, as plain JSON values."""
     value: dict[str, Any] = {}
     if isinstance(example, LabelledExample):
-        value = {"text": example.text, "labels": list(example.labels)}
+        value = {"text": example.text, "labels": list(example.labels)} | _second(example)
+    elif isinstance(example, NumberExample):
+        value = {"text": example.text, "number": example.number} | _second(example)
     elif isinstance(example, ChatExample):
         value = {"messages": _plain(example.messages)}
         if example.tools:
@@ -54,6 +57,10 @@ def content(example: Example) -> dict[str, Any]:
         raise TypeError(f"no example: {type(example).__name__}")
     value |= {"group": example.group} if example.group is not None else {}
     return value | ({"time": example.time} if example.time is not None else {})
+
+
+def _second(example: LabelledExample | NumberExample) -> dict[str, str]:
+    return {} if example.second is None else {"second": example.second}
 
 
 def _plain(messages: Sequence[Message]) -> list[dict[str, Any]]:
@@ -81,18 +88,23 @@ def digest(text: str) -> str:
 
 
 def messages_before(example: Example) -> tuple[Message, ...]:
-    """The question as messages; empty for raw text."""
-    if isinstance(example, LabelledExample):
-        return (Message("user", example.text),)
+    """The question of a conversation as messages."""
     if isinstance(example, ChatExample):
         return example.messages[:-1]
     return example.prompt if isinstance(example, PreferenceExample) else ()
 
 
+def _given(example: Example) -> tuple[str, ...]:
+    """The texts of a row that is no conversation; empty for one that is."""
+    if isinstance(example, LabelledExample | NumberExample):
+        return (example.text,) if example.second is None else (example.text, example.second)
+    return (example.text,) if isinstance(example, TextExample) else ()
+
+
 def input_text(example: Example) -> str:
     """All that is given: the text, or every turn before the answer (roles kept apart)."""
-    if isinstance(example, LabelledExample | TextExample):
-        return example.text
+    if written := _given(example):
+        return "\n".join(written)
     return "\n".join(f"{m.role}: {_said(m)}" for m in messages_before(example))
 
 
@@ -100,6 +112,8 @@ def answer_text(example: Example) -> str:
     """The answer to learn; empty for raw text."""
     if isinstance(example, LabelledExample):
         return " | ".join(sorted(example.labels))
+    if isinstance(example, NumberExample):
+        return f"{example.number:.17g}"
     if isinstance(example, ChatExample):
         return _said(example.messages[-1])
     if isinstance(example, PreferenceExample):
@@ -124,8 +138,8 @@ def _said(message: Message) -> str:
 
 def texts(example: Example) -> list[str]:
     """Every text a person wrote in the row, for the check of the encoding."""
-    if isinstance(example, LabelledExample | TextExample):
-        return [example.text]
+    if written := _given(example):
+        return list(written)
     if isinstance(example, ChatExample):
         return [m.content for m in example.messages]
     if isinstance(example, PreferenceExample):
@@ -150,8 +164,8 @@ def named_texts(example: Example) -> list[tuple[str, str]]:
 
 def normal_input(example: Example) -> str:
     """The input without case, punctuation, spacing and Unicode form: equal ones stay together."""
-    if isinstance(example, LabelledExample | TextExample):
-        return normalise(example.text)
+    if written := _given(example):
+        return "\n".join(map(normalise, written))
     turns = messages_before(example)
     return "\n".join(f"{m.role} {normalise(_said(m))}" for m in turns)
 

@@ -114,6 +114,7 @@ def prepare(
     for item, part in zip(kept, division.parts, strict=True):
         divided[part].append(item)
     parts = {part: [item.example for item in rows] for part, rows in divided.items()}
+    resolved = resolved.settle(parts["train"])
     notes = _notes(readings, division, parts)
     found = near.describe(
         cleaned.alike, cleaned.compared, cleaned.handling, data.near_duplicates is not None, divided
@@ -236,6 +237,7 @@ def _check(
         contradictions=checks.describe_contradictions(groups),
         faults=checks.find_faults(examples),
         balance=checks.measure_balance(examples, task.stratum),
+        numbers=checks.measure_numbers(examples),
     )
 
 

@@ -20,10 +20,18 @@ from afina.data.shapes import NEEDS, Ambiguous, Shape, tell
 from afina.data.sources import HubSource, display_names, find
 from afina.errors import DataError, nearest
 from afina.recipe.knobs import Columns
-from afina.types import ChatExample, Example, LabelledExample, PreferenceExample, TextExample
+from afina.types import (
+    ChatExample,
+    Example,
+    LabelledExample,
+    NumberExample,
+    PreferenceExample,
+    TextExample,
+)
 
 ANYTHING: tuple[type[Example], ...] = (
     LabelledExample,
+    NumberExample,
     ChatExample,
     PreferenceExample,
     TextExample,
@@ -265,7 +273,12 @@ def _needs(accepts: Sequence[type[Example]]) -> str:
 def _remedy(shape: Shape, row: Row, accepts: tuple[type[Example], ...]) -> str:
     if PreferenceExample in accepts:
         return "give each prompt a chosen and a rejected answer, or take another objective"
-    task = {LabelledExample: "classify", ChatExample: "generate"}.get(shape.makes)
+    tasks: dict[type[Example], str] = {
+        LabelledExample: "classify",
+        NumberExample: "regress",
+        ChatExample: "generate",
+    }
+    task = tasks.get(shape.makes)
     if shape.makes is LabelledExample and ChatExample in accepts:
         text, label = shape.columns["text"], shape.columns["label"]
         return f"set task: classify; or data.columns: {{prompt: {text}, completion: {label}}}"

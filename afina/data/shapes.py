@@ -17,6 +17,7 @@ from afina.types import (
     Example,
     JudgedExample,
     LabelledExample,
+    NumberExample,
     PreferenceExample,
     TextExample,
 )
@@ -25,7 +26,17 @@ PARTS: dict[str, tuple[str, ...]] = {
     "text": (
         "text", "sentence", "utterance", "body", "content", "message", "query", "review", "comment",
         "tweet", "document", "question", "input", "description", "phrase", "headline", "texto",
-        "frase", "mensaje", "pregunta", "entrada",
+        "frase", "mensaje", "pregunta", "entrada", "text_a", "text1", "sentence1", "premise",
+        "question1", "texto1", "frase1", "premisa",
+    ),
+    "text_b": (
+        "text_b", "text2", "sentence2", "hypothesis", "question2", "passage", "texto2", "frase2",
+        "hipotesis", "hipótesis",
+    ),
+    "number": (
+        "number", "score", "value", "rating", "stars", "grade", "similarity", "price", "label",
+        "target", "numero", "número", "puntuacion", "puntuación", "valor", "nota", "estrellas",
+        "precio",
     ),
     "label": (
         "label", "labels", "category", "categories", "target", "intent", "class", "sentiment",
@@ -97,14 +108,18 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
         ("prompt", "completion", "good"),
         ("system", "tools", "history"),
     ),
+    ("pair of texts and label", LabelledExample, ("text", "text_b", "label"), ()),
     ("text and label", LabelledExample, ("text", "label"), ()),
+    ("pair of texts and number", NumberExample, ("text", "text_b", "number"), ()),
+    ("text and number", NumberExample, ("text", "number"), ()),
     ("raw text", TextExample, ("text",), ()),
 )
 """Name, example, parts it needs, parts it may have; the first that fits is taken, if the task
 takes its examples."""
 
 NEEDS: dict[type[Example], str] = {
-    LabelledExample: "text and label (columns text, label)",
+    LabelledExample: "text and label (columns text, label; text_b for pairs)",
+    NumberExample: "text and number (columns text, number; text_b for pairs)",
     ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output)",
     PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",
     JudgedExample: "judged answers (columns prompt, completion, good)",

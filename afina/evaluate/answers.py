@@ -162,7 +162,7 @@ def field_counting(context: Context) -> Counting:
 
 def likelihood_counting(context: Context) -> Counting:
     """Statistics: negative log-likelihood in nats, tokens; they come from the predictor."""
-    context.refuse_labels("perplexity")
+    context.require_text("perplexity")
 
     def count(_: Example, gold: Answer, answer: Answer) -> Row:
         raise TypeError("perplexity is counted from likelihoods, not from answers")

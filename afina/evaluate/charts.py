@@ -115,7 +115,10 @@ def _range(unit: str, scores: Sequence[Mapping[str, Any]]) -> tuple[float, float
         return 0.0, 1.0
     if unit == "points":
         return 0.0, 100.0
-    return 1.0, max([s["value"] for s in scores] + [s["high"] or 0.0 for s in scores])
+    if unit == "correlation":
+        return min([0.0] + [s["low"] for s in scores]), 1.0
+    lowest = 0.0 if unit == "number" else 1.0
+    return lowest, max([s["value"] for s in scores] + [s["high"] or 0.0 for s in scores])
 
 
 # ---------------------------------------------------------------------------- curves
@@ -225,6 +228,36 @@ def _curve(series: Sequence[tuple[float, float]], x: Any, y: Any) -> Curve | Non
     points = tuple((x(step), y(value), step, value) for step, value in series)
     path = "M" + "L".join(f"{px:g},{py:g}" for px, py, _, _ in points)
     return Curve(path, points)
+
+
+# ---------------------------------------------------------------------------- numbers
+
+
+@dataclass(frozen=True)
+class Scatter:
+    """Right numbers (across) and given ones (upwards) on one scale. ``dots``: (x, y, right, given)."""
+
+    dots: tuple[tuple[float, float, float, float], ...]
+    ticks: tuple[tuple[float, float], ...]
+    """(distance from the left or the bottom, value)."""
+    side: float = 420.0
+
+
+def scatter(points: Sequence[Sequence[float]]) -> Scatter | None:
+    """The picture of right and given numbers; None if there are no points."""
+    if not points:
+        return None
+    both = [value for pair in points for value in pair]
+    marks = ticks(min(both), max(both))
+    side = Scatter.side
+
+    def place(value: float) -> float:
+        return round(side * (value - marks[0]) / (marks[-1] - marks[0]), 2)
+
+    return Scatter(
+        dots=tuple((place(x), round(side - place(y), 2), x, y) for x, y in points),
+        ticks=tuple((place(mark), mark) for mark in marks),
+    )
 
 
 # ---------------------------------------------------------------------------- confusion

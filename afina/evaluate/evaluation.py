@@ -13,6 +13,7 @@ from afina.evaluate import notes as remarks
 from afina.evaluate.asking import Measured, Say, measure
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
+from afina.evaluate.numbers import points
 from afina.evaluate.paired import Comparison, compare
 from afina.evaluate.preference import REFERENCE, preference_rows
 from afina.evaluate.report import CandidateResult, Report, Score
@@ -82,6 +83,7 @@ def evaluate(
         costs=costs,
         per_class=classes,
         confusion=confusions,
+        points=_points(measured, task, golds, seed),
         samples=samples,
         samples_rule=samples_rule,
         notes=remarks.collect(judged, results, costs, classes, measured, left_out),
@@ -188,8 +190,7 @@ def _counted(
     golds: Sequence[Answer],
     answers: Sequence[Answer],
 ) -> Any:
-    rows = (counting.count(*row) for row in zip(test, golds, answers, strict=True))
-    return statistics(rows, counting.width)
+    return statistics(counting.rows(test, golds, answers), counting.width)
 
 
 def _result(
@@ -254,6 +255,15 @@ def _judged(
         confidence=settings.confidence,
         asked=len(results) - 1,
     )
+
+
+def _points(
+    measured: Sequence[Measured], task: Task, golds: Sequence[Answer], seed: int
+) -> dict[str, Any]:
+    """Right and given numbers, by candidate; empty for tasks without numbers."""
+    if Context.of(task).scale is None:
+        return {}
+    return {m.name: points(golds, m.answers, seed) for m in measured if m.failure is None}
 
 
 def _by_class(

@@ -46,13 +46,19 @@ def percent(value: float | None, language: Language, places: int = 1) -> str:
     return decimal(100 * value, places, language) + ("%" if language == "en" else "\u00a0%")
 
 
+_PLACES = {"points": 1, "perplexity": 2, "correlation": 3}
+
+
 def score(value: float | None, unit: str, language: Language) -> str:
-    """A score in its unit: a share in percent, points with one decimal, perplexity with two."""
+    """A score in its unit: a share in percent, points with one decimal, perplexity with two,
+    a correlation with three, a number of the data with four digits."""
     if value is None:
         return NOTHING
     if unit == "share":
         return percent(value, language)
-    return decimal(value, 1 if unit == "points" else 2, language)
+    if unit == "number":
+        return plain(value, language)
+    return decimal(value, _PLACES[unit], language)
 
 
 def difference(value: float | None, unit: str, language: Language) -> str:
@@ -63,7 +69,9 @@ def difference(value: float | None, unit: str, language: Language) -> str:
         return decimal(100 * value, 1, language, sign=True) + (
             "\u00a0pp" if language == "en" else "\u00a0p.\u00a0p."
         )
-    return decimal(value, 1 if unit == "points" else 2, language, sign=True)
+    if unit == "number":
+        return ("+" if value > 0 else "") + plain(value, language)
+    return decimal(value, _PLACES[unit], language, sign=True)
 
 
 def probability(value: float | None, language: Language) -> str:

@@ -60,7 +60,7 @@ def longest_common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
 
 def rouge_counting(context: Context) -> Counting:
     """Statistics: F of the row, rows. No words on either side is 0."""
-    context.refuse_labels("rouge_l")
+    context.require_text("rouge_l")
 
     def count(_: Example, gold: Answer, answer: Answer) -> Row:
         right, given = words(gold.text), words(answer.text)
@@ -108,7 +108,7 @@ def chrf_counting(context: Context) -> Counting:
     White space is left out. As sacrebleu does, the answer's n-grams of an order count nothing
     where the right answer is too short to have any.
     """
-    context.refuse_labels("chrf")
+    context.require_text("chrf")
 
     def count(_: Example, gold: Answer, answer: Answer) -> Row:
         row: dict[int, float] = {}
@@ -143,7 +143,7 @@ def bleu_counting(context: Context) -> Counting:
 
     Words are those of mteval's 13a tokenizer, as in sacrebleu.
     """
-    context.refuse_labels("bleu")
+    context.require_text("bleu")
     from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
     tokenize = Tokenizer13a()

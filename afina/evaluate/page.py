@@ -67,6 +67,7 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
             edges=(charts.LEFT, charts.RIGHT, charts.ROW),
             confusion=_confusion(value),
             classes=_classes(value),
+            scatter=charts.scatter(value.get("points", {}).get(value["tuned"], ())),
             samples=_samples(value),
             data_counts=_data_counts(facts),
             estimate=_estimate(facts),
@@ -255,7 +256,7 @@ def _samples(report: Mapping[str, Any]) -> dict[str, Any] | None:
     names = list(report["samples"][0]["answers"])
     rival = report["comparison"]["baseline"] if report["comparison"] else None
     shown = next((n for n in ("zero_shot", "few_shot", rival) if n in names), None)
-    labels = bool(report["per_class"])
+    labels = bool(report["per_class"] or report.get("points"))
     rows = []
     for sample in report["samples"]:
         answers = []

@@ -57,13 +57,13 @@ def _hit(lead: float) -> Row:
 
 def accuracy_counting(context: Context) -> Counting:
     """Statistics: pairs in the right order, pairs; they come from the predictor."""
-    context.refuse_labels("preference_accuracy")
+    context.require_text("preference_accuracy")
     return Counting(2, _none)
 
 
 def gain_counting(context: Context) -> Counting:
     """Statistics: answers moved the right way, rows; they come from two predictors."""
-    context.refuse_labels("preference_gain")
+    context.require_text("preference_gain")
     return Counting(2, _none)
 
 

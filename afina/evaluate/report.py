@@ -69,7 +69,8 @@ class Report:
     is hardest to beat; ``comparisons``: against each. ``per_class`` and ``confusion``: by
     candidate, for labels. ``costs``: by candidate: open_seconds, seconds,
     seconds_per_request, prompt_tokens and answer_tokens (means a request, 0 where there are no
-    tokens), cut_off.
+    tokens), cut_off. ``points``: by candidate pairs of a right number and the given one, drawn from
+    the test.
     """
 
     metric: str
@@ -92,6 +93,7 @@ class Report:
     samples: tuple[Mapping[str, Any], ...]
     samples_rule: Statement | None
     notes: tuple[Statement, ...]
+    points: Mapping[str, Any] = field(default_factory=dict)
 
     def candidate(self, name: str) -> CandidateResult:
         """One candidate. Raises KeyError if none has that name."""
@@ -125,6 +127,7 @@ class Report:
             "costs": {name: dict(cost) for name, cost in self.costs.items()},
             "per_class": dict(self.per_class),
             "confusion": dict(self.confusion),
+            "points": dict(self.points),
             "samples": [dict(sample) for sample in self.samples],
             "statements": {
                 "reasons": [reason.as_dict() for reason in self.reasons],
@@ -159,4 +162,5 @@ class Report:
             samples=tuple(value["samples"]),
             samples_rule=Statement.from_dict(said["samples"]) if said["samples"] else None,
             notes=tuple(Statement.from_dict(n) for n in said["notes"]),
+            points=value.get("points", {}),
         )

@@ -29,8 +29,13 @@ def draw(
     """
     if not wanted:
         return (), None
-    count = exact_counting(Context.of(task)).count
+    context = Context.of(task)
     asked = [m for m in measured if m.failure is None]
+    if context.scale is not None:  # no number is quite the right one
+        chosen = sorted(Random(seed).sample(range(len(test)), min(wanted, len(test))))
+        rows = tuple(_row(i, test, golds, task, asked, {}) for i in chosen)
+        return rows, Statement("samples_random", {"shown": len(rows)})
+    count = exact_counting(context).count
     right = {
         m.name: [bool(count(*row).get(0)) for row in zip(test, golds, m.answers, strict=True)]
         for m in asked
@@ -60,9 +65,13 @@ def _row(
     return {
         "id": example.id,
         "where": example.where,
-        "question": task.question(example).text,
+        "question": task.question(example).joined().text,
         "gold": golds[index].text,
         "answers": {
-            m.name: {"text": m.answers[index].text, "right": right[m.name][index]} for m in asked
+            m.name: {
+                "text": m.answers[index].text,
+                "right": right[m.name][index] if right else None,
+            }
+            for m in asked
         },
     }

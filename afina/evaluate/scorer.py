@@ -6,7 +6,7 @@ always resamples whole examples, for a mean as for a macro F1 or a corpus chrF.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,14 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.errors import RecipeError
-from afina.tasks import Classify, Generate
+from afina.tasks import Classify, Generate, Regress
 from afina.types import Answer, Example, Task
 
 Array = NDArray[np.float64]
 Row = Mapping[int, float]
 """The statistics of one example, sparse: column to amount; a column that is absent is 0."""
-Unit = Literal["share", "points", "perplexity"]
-"""``share``: 0 to 1, shown in percent. ``points``: 0 to 100. ``perplexity``: 1 and above."""
+Unit = Literal["share", "points", "perplexity", "number", "correlation"]
+"""``share``: 0 to 1, shown in percent. ``points``: 0 to 100. ``perplexity``: 1 and above. ``number``:
+0 and above, in the unit of the data. ``correlation``: -1 to 1."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,16 @@ class Context:
     several: bool = False
     json: bool = False
     """Whether the answers are JSON values, compared as such."""
+    scale: tuple[float, float] | None = None
+    """Mean and deviation of the right numbers, for a task whose answers are numbers."""
 
     @classmethod
     def of(cls, task: Task) -> Context:
         """The context of a resolved task."""
         if isinstance(task, Classify):
             return cls(labels=task.known_labels, several=bool(task.several))
+        if isinstance(task, Regress):
+            return cls(scale=task.scale)
         return cls(json=isinstance(task, Generate) and task.answer == "json")
 
     def require_labels(self, scorer: str) -> None:
@@ -48,12 +53,22 @@ class Context:
                 do="take it out, or use exact_match, chrf or rouge_l",
             )
 
-    def refuse_labels(self, scorer: str) -> None:
-        """Raises RecipeError if the answers are labels, not text."""
-        if self.labels:
+    def require_numbers(self, scorer: str) -> tuple[float, float]:
+        """The scale of the numbers. Raises RecipeError if the answers are none."""
+        if self.scale is None:
             raise RecipeError(
-                f"the scorer {scorer} compares texts, and the answers of this task are labels",
-                do="take it out, or use accuracy or macro_f1",
+                f"the scorer {scorer} compares numbers, and this task gives none",
+                do="take it out; it is for task: regress",
+            )
+        return self.scale
+
+    def require_text(self, scorer: str) -> None:
+        """Raises RecipeError if the answers are not text."""
+        if self.labels or self.scale is not None:
+            what, other = ("labels", "accuracy or macro_f1") if self.labels else ("numbers", "mae")
+            raise RecipeError(
+                f"the scorer {scorer} compares texts, and the answers of this task are {what}",
+                do=f"take it out, or use {other}",
             )
 
     def require_json(self, scorer: str) -> None:
@@ -70,10 +85,21 @@ class Counting:
     """How one example becomes a row of ``width`` statistics.
 
     ``count(example, gold, answer)`` sees one example only, so rows can be added in any order.
+    ``together`` sees right and given answers of the whole test, for scores that need the places of
+    answers among each other; it stands instead of ``count``.
     """
 
     width: int
     count: Callable[[Example, Answer, Answer], Row]
+    together: Callable[[Sequence[Answer], Sequence[Answer]], Iterable[Row]] | None = None
+
+    def rows(
+        self, test: Sequence[Example], golds: Sequence[Answer], answers: Sequence[Answer]
+    ) -> Iterable[Row]:
+        """The statistics of each example."""
+        if self.together is not None:
+            return self.together(golds, answers)
+        return (self.count(*row) for row in zip(test, golds, answers, strict=True))
 
 
 @dataclass(frozen=True)

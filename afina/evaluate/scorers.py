@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from afina.errors import RecipeError, nearest
 from afina.evaluate.answers import ANSWER_SCORERS
 from afina.evaluate.labels import LABEL_SCORERS
+from afina.evaluate.numbers import NUMBER_SCORERS
 from afina.evaluate.overlap import OVERLAP_SCORERS
 from afina.evaluate.preference import PREFERENCE_SCORERS, answered
 from afina.evaluate.scorer import Context, Scorer
@@ -15,7 +16,14 @@ from afina.types import Example, Task
 
 SCORERS: Mapping[str, Scorer] = {
     scorer.name: scorer
-    for scorer in (*LABEL_SCORERS, *ANSWER_SCORERS, *OVERLAP_SCORERS, *PREFERENCE_SCORERS)
+    for scorers in (
+        LABEL_SCORERS,
+        NUMBER_SCORERS,
+        ANSWER_SCORERS,
+        OVERLAP_SCORERS,
+        PREFERENCE_SCORERS,
+    )
+    for scorer in scorers
 }
 """Every scorer by its name. A new one is one value in its file's list."""
 

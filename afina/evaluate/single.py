@@ -20,10 +20,7 @@ def value_of(
             do="a predictor gives one answer for each input, in order",
         )
     counting = scorer.counting(Context.of(task))
-    rows = (
-        counting.count(example, task.gold(example), answer)
-        for example, answer in zip(examples, answers, strict=True)
-    )
+    rows = counting.rows(examples, [task.gold(example) for example in examples], answers)
     return float(scorer.score(total(statistics(rows, counting.width))))
 
 

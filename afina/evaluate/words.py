@@ -119,6 +119,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "recall": ("Recall", "Exhaustividad"),
     "f1": ("F1", "F1"),
     "support": ("Rows", "Filas"),
+    # numbers
+    "numbers": ("Right and given numbers", "Números correctos y dados"),
+    "numbers_about": (
+        "The tuned model on rows drawn from the test; on the dashed line right and given are the same.",
+        "El modelo afinado en filas sorteadas de la prueba; en la línea discontinua coinciden el "
+        "número correcto y el dado.",
+    ),
+    "right_number": ("Right number", "Número correcto"),
+    "given_number": ("Given number", "Número dado"),
     # samples
     "samples": ("Side by side", "Frente a frente"),
     "samples_marks": (
@@ -166,6 +175,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "p95": ("95th percentile", "Percentil 95"),
     "most": ("Longest", "Máxima"),
     "mean": ("Mean", "Media"),
+    "numbers_data": ("Right numbers", "Números correctos"),
+    "least_number": ("Least", "Menor"),
+    "most_number": ("Greatest", "Mayor"),
+    "deviation": ("Standard deviation", "Desviación típica"),
     "fingerprint": ("Fingerprint of data and split", "Huella de datos y división"),
     "sealed": ("Test, sealed until the evaluation", "Prueba, sellada hasta la evaluación"),
     # estimate and cost
@@ -218,6 +231,10 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "exact_match": ("Exact match", "Coincidencia exacta"),
     "json_valid": ("Valid JSON", "JSON válido"),
     "field_f1": ("Field F1", "F1 por campo"),
+    "mae": ("Mean absolute error", "Error absoluto medio"),
+    "rmse": ("Root mean squared error", "Raíz del error cuadrático medio"),
+    "pearson": ("Pearson's correlation", "Correlación de Pearson"),
+    "spearman": ("Spearman's correlation", "Correlación de Spearman"),
     "perplexity": ("Perplexity", "Perplejidad"),
     "chrf": ("chrF", "chrF"),
     "bleu": ("BLEU", "BLEU"),
@@ -232,6 +249,9 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "majority": ("Majority class", "Clase mayoritaria"),
     "linear": ("Linear model", "Modelo lineal"),
     "embedding_linear": ("Embeddings + linear", "Vectores + lineal"),
+    "mean": ("Mean of the training rows", "Media del entrenamiento"),
+    "ridge": ("Linear model (ridge)", "Modelo lineal (ridge)"),
+    "embedding_ridge": ("Embeddings + ridge", "Vectores + ridge"),
     "nearest": ("Nearest neighbour", "Vecino más cercano"),
     "zero_shot": ("Base zero-shot", "Base sin ejemplos"),
     "few_shot": ("Base few-shot", "Base con ejemplos"),
@@ -284,6 +304,12 @@ SENTENCES_OF_METRICS: Mapping[str, str] = {
     "micro_f1": "F1 de todas las etiquetas juntas: las clases frecuentes pesan más.",
     "micro_precision": "Parte de las etiquetas dadas que son correctas.",
     "micro_recall": "Parte de las etiquetas correctas que se dieron.",
+    "mae": "Cuánto se alejan de media las respuestas de los números correctos (error absoluto medio).",
+    "rmse": "La raíz del error cuadrático medio: como el error medio, pero los errores grandes pesan "
+    "más.",
+    "pearson": "Hasta qué punto las respuestas y los números correctos caen en una recta (correlación "
+    "de Pearson).",
+    "spearman": "Hasta qué punto las respuestas ordenan bien las filas (correlación de Spearman).",
     "exact_match": "Parte de las respuestas iguales a la correcta (JSON por su valor, texto sin "
     "espacios alrededor, etiquetas como conjunto).",
     "json_valid": "Parte de las respuestas que son un objeto o una lista JSON y nada más.",

@@ -20,7 +20,7 @@ from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
 from afina.tasks import Classify, Generate, Pooled
-from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
+from afina.types import Answer, Encoded, Example, Input, LabelledExample, Task
 
 MAX_NEW_TOKENS = 256
 """Longest answer where neither the task nor the request says."""
@@ -29,7 +29,7 @@ MAX_NEW_TOKENS = 256
 class TunedModel:
     """A network and its task, ready to answer. Greedy unless a request says otherwise.
 
-    ``kinds``: what can be asked of it (``chat``, ``completion``, ``classify``, ``embedding``).
+    ``kinds``: what can be asked of it: what its task serves, and ``embedding``.
     ``created``: seconds since 1970. Not safe for two threads at once; the server queues.
     """
 
@@ -42,8 +42,7 @@ class TunedModel:
         self.created = created
         self.batch_size = batch_size
         self.context_length = model.base.context_length
-        words = {"classify"} if model.head == "labels" else {"chat", "completion"}
-        self.kinds: frozenset[str] = frozenset(words | {"embedding"})
+        self.kinds: frozenset[str] = frozenset({*model.task.serves, "embedding"})
         self._embedder = Embedder.of(model)
 
     @classmethod
@@ -163,14 +162,14 @@ class TunedModel:
     def stream(self, given: Input | str, sampling: Sampling) -> Iterator[Piece]:
         """One answer, piece by piece; closing the iterator stops the work.
 
-        Raises before the first piece: RequestError for a classifier or senseless settings,
-        ModelError for a prompt that leaves no room.
+        Raises before the first piece: RequestError for a model that writes nothing or senseless
+        settings, ModelError for a prompt that leaves no room.
         """
         if "chat" not in self.kinds:
             raise RequestError(
-                f"{self.name} is a classifier: it writes no text",
+                f"{self.name} was trained with task: {self.task.name}: it writes no text",
                 where="model",
-                do="ask /v1/classify, or a model trained with task: generate",
+                do=f"ask /v1/{self.task.serves[0]}, or a model trained with task: generate",
             )
         return stream(self.model, self.prompt(given), sampling)
 
@@ -178,16 +177,6 @@ class TunedModel:
         """One vector of length 1 for each text."""
         vectors: list[list[float]] = self._embedder.vectors(texts, normalised=True).tolist()
         return vectors
-
-    def classify(self, texts: Sequence[str]) -> list[Answer]:
-        """Labels with probabilities for each text. Raises RequestError if this is no classifier."""
-        if not isinstance(self.task, Classify):
-            raise RequestError(
-                f"{self.name} is no classifier",
-                where="model",
-                do="ask /v1/chat/completions, or a model trained with task: classify",
-            )
-        return self.predict([Input((Message("user", text),)) for text in texts])
 
     def _label(self, task: Pooled, rows: Sequence[Sequence[int]]) -> list[Answer]:
         check_fits(self.model, rows, [f"text {i + 1}" for i in range(len(rows))])

@@ -83,7 +83,7 @@ class PromptedBase:
 
     def messages(self, given: Input) -> tuple[Message, ...]:
         """The conversation that the model is given: system message, shots, then the input."""
-        asked = self.task.ask(given).messages
+        asked = self.task.ask(given.joined()).messages
         has_system = bool(asked) and asked[0].role == "system"
         parts = [asked[0].content] if has_system else []
         parts += [self.instruction] if self.instruction else []

@@ -39,6 +39,9 @@ class ChatRenderer:
         self._control_pattern = re.compile("|".join(map(re.escape, self._controls)) or r"(?!)")
         self._mark_pattern = re.compile(f"[{chr(_MARK_FIRST)}-{chr(_MARK_LAST)}]")
         self.stop_ids = self._find_stop_ids()
+        separator = tokenizer.sep_token_id
+        pair = self._backend.encode("a", "a", add_special_tokens=True).ids
+        self._separates_pairs = separator is not None and separator in pair[:-1]
 
     # ------------------------------------------------------------------ what others call
 
@@ -66,9 +69,17 @@ class ChatRenderer:
         done = [self._tokens(text) for text, _, _ in self._segments(messages, tools, open_end=True)]
         return tuple(i for piece in done for i in piece)
 
-    def text(self, text: str) -> tuple[int, ...]:
-        """Ids of a bare text, with the special tokens that the tokenizer itself puts around it."""
-        return tuple(self._literal.encode(text, add_special_tokens=True).ids)
+    def text(self, text: str, second: str | None = None) -> tuple[int, ...]:
+        """Ids of a bare text, with the special tokens that the tokenizer itself puts around it.
+
+        A pair is put together by the tokenizer's template where that sets a separator between the
+        texts, as encoders have learned it; else the second stands on a line of its own.
+        """
+        if second is None:
+            return tuple(self._literal.encode(text, add_special_tokens=True).ids)
+        if self._separates_pairs:
+            return tuple(self._literal.encode(text, second, add_special_tokens=True).ids)
+        return self.text(f"{text}\n{second}")
 
     def completion(self, text: str) -> tuple[int, ...]:
         """Ids of a raw prompt to go on from: as ``text``, without the tokenizer's end token."""

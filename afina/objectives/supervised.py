@@ -14,6 +14,7 @@ from afina.types import (
     LabelledExample,
     Loss,
     Network,
+    NumberExample,
     Objective,
 )
 
@@ -34,7 +35,11 @@ class Supervised(Objective):
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     """Share of the probability spread evenly over all labels (classification only)."""
 
-    needs: ClassVar[tuple[type[Example], ...]] = (LabelledExample, ChatExample)
+    needs: ClassVar[tuple[type[Example], ...]] = (
+        LabelledExample,
+        ChatExample,
+        NumberExample,
+    )
 
     def weight(self, batch: Batch) -> float:
         if batch.kind == "tokens":

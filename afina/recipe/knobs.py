@@ -44,7 +44,11 @@ class Columns(Knobs):
     """Which column of the file plays which part; only needed where the names are not the usual ones."""
 
     text: str | None = None
-    """The text to classify."""
+    """The text to classify, or to find a number for; of a pair, the first."""
+    text_b: str | None = None
+    """The other text of a pair."""
+    number: str | None = None
+    """The number to learn."""
     label: str | None = None
     """The label, or the labels (a list, or joined by ``|``)."""
     prompt: str | None = None

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from afina.serve import chat, completions, failure, texts
+from afina.serve import chat, completions, failure, judged, texts
 from afina.serve.address import is_loopback
 from afina.serve.gate import Gate
 from afina.serve.house import House
@@ -96,7 +96,11 @@ def _add_answers(app: FastAPI, house: House) -> None:
 
     @app.post("/v1/classify")
     async def _classify(request: Request) -> Response:
-        return await texts.classify(request, house)
+        return await judged.classify(request, house)
+
+    @app.post("/v1/regress")
+    async def _regress(request: Request) -> Response:
+        return await judged.regress(request, house)
 
 
 def _add_models(app: FastAPI, house: House) -> None:

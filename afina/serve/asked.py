@@ -19,6 +19,7 @@ from pydantic import (
 from afina.errors import nearest
 from afina.serve.body import Body, parse
 from afina.serve.failure import ApiError
+from afina.types import Input, Message
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
@@ -318,7 +319,38 @@ class EmbeddingRequest(TextsRequest):
     dimensions: int | None = Field(None, ge=1, le=2**31 - 1)
 
 
-class ClassifyRequest(TextsRequest):
+class TextPair(Body):
+    """Two texts that are judged together."""
+
+    text: Text
+    text_b: Text
+
+
+class JudgedRequest(Body):
+    """``POST /v1/regress``, and what the routes share that judge texts or pairs of them."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
+
+    model: Text
+    input: (
+        Text
+        | TextPair
+        | Annotated[list[Text | TextPair], Field(min_length=1, max_length=MAX_INPUTS)]
+    )
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What is asked, as a model knows it."""
+        given = self.input if isinstance(self.input, list) else [self.input]
+        return tuple(
+            Input((Message("user", one),))
+            if isinstance(one, str)
+            else Input((Message("user", one.text),), second=one.text_b)
+            for one in given
+        )
+
+
+class ClassifyRequest(JudgedRequest):
     """``POST /v1/classify``. ``top_k`` limits the probabilities to the largest."""
 
     top_k: int | None = Field(None, ge=1, le=100_000)

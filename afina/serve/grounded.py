@@ -21,7 +21,7 @@ class Grounded:
         self.count_tokens = model.count_tokens
         self.stream = model.stream
         self.embed = model.embed
-        self.classify = model.classify
+        self.predict = model.predict
         self._rag = rag
 
     def ground(self, given: Input, answer_tokens: int | None) -> Sourced:

@@ -14,6 +14,7 @@ _USES = {
     "completion": "go on from a text",
     "embedding": "turn texts into vectors",
     "classify": "label texts",
+    "regress": "give texts a number",
 }
 
 

@@ -9,12 +9,12 @@ from afina.models.sampling import Piece, Sampling
 from afina.retrieval import Sourced
 from afina.types import Answer, Input
 
-KINDS = ("chat", "completion", "embedding", "classify")
+KINDS = ("chat", "completion", "embedding", "classify", "regress")
 """What a model may be able to do."""
 
 
 class ServedModel(Protocol):
-    """A model behind the API. The server calls ``stream``, ``embed`` and ``classify`` from one
+    """A model behind the API. The server calls ``stream``, ``embed`` and ``predict`` from one
     thread, one call at a time; ``count_tokens`` may run beside them in another thread.
     """
 
@@ -44,7 +44,7 @@ class ServedModel(Protocol):
         ...
 
     def count_tokens(self, given: Input | str) -> int:
-        """Tokens of the prompt as ``stream`` (or ``embed``, ``classify``) would see it."""
+        """Tokens of the prompt as ``stream`` (or ``embed``, ``predict``) would see it."""
         ...
 
     def stream(self, given: Input | str, sampling: Sampling) -> Iterator[Piece]:
@@ -55,8 +55,8 @@ class ServedModel(Protocol):
         """One vector for each text."""
         ...
 
-    def classify(self, texts: Sequence[str]) -> list[Answer]:
-        """One answer for each text, with its probabilities."""
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        """One answer for each input, for what is no text: labels, numbers."""
         ...
 
 

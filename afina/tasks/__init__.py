@@ -5,11 +5,13 @@ from __future__ import annotations
 from afina.tasks.classify import Classify
 from afina.tasks.generate import Generate
 from afina.tasks.pooled import Pooled
+from afina.tasks.regress import Regress
 from afina.types import Task
 
 TASKS: tuple[type[Task], ...] = (
     Classify,
     Generate,
+    Regress,
 )
 
-__all__ = ["TASKS", "Classify", "Generate", "Pooled"]
+__all__ = ["TASKS", "Classify", "Generate", "Pooled", "Regress"]

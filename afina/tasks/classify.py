@@ -14,17 +14,14 @@ from afina.types import (
     Answer,
     Encoded,
     Example,
-    Head,
-    Input,
     LabelledExample,
-    Message,
     Renderer,
     Targets,
 )
 
 
 class Classify(Pooled):
-    """Give each text one label, or several."""
+    """Give each text, or pair of texts, one label, or several."""
 
     name: Literal["classify"] = "classify"
     labels: tuple[str, ...] | None = None
@@ -34,7 +31,7 @@ class Classify(Pooled):
     threshold: float = Field(0.5, gt=0.0, lt=1.0)
     """With several labels: the probability from which a label is given."""
     accepts: ClassVar[tuple[type[Example], ...]] = (LabelledExample,)
-    head: ClassVar[Head] = "labels"
+    serves: ClassVar[tuple[str, ...]] = ("classify",)
 
     @property
     def targets(self) -> Targets:
@@ -74,9 +71,6 @@ class Classify(Pooled):
                     )
         return self.model_copy(update={"labels": labels, "several": several})
 
-    def question(self, example: Example) -> Input:
-        return Input(messages=(Message("user", cast(LabelledExample, example).text),))
-
     def gold(self, example: Example) -> Answer:
         labels = cast(LabelledExample, example).labels
         return Answer(text=" | ".join(labels), labels=labels)
@@ -85,13 +79,7 @@ class Classify(Pooled):
         row = cast(LabelledExample, example)
         has = set(row.labels)
         targets = tuple(1.0 if label in has else 0.0 for label in self.known_labels)
-        return Encoded(row.id, renderer.text(row.text), targets)
-
-    def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
-        return renderer.text(given.text)
-
-    def length(self, example: Example, renderer: Renderer) -> int:
-        return len(renderer.text(cast(LabelledExample, example).text))
+        return Encoded(row.id, self.prompt(self.question(example), renderer), targets)
 
     def stratum(self, example: Example) -> str | None:
         return " | ".join(sorted(cast(LabelledExample, example).labels))

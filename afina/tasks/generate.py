@@ -43,6 +43,7 @@ class Generate(Task):
 
     accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample, PreferenceExample, JudgedExample)
     head: ClassVar[Head] = "tokens"
+    serves: ClassVar[tuple[str, ...]] = ("chat", "completion")
 
     @property
     def targets(self) -> Targets:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
-from afina.types import Task
+from afina.types import Example, Head, Input, Message, Renderer, Task
 
 
 class Pooled(Task):
@@ -16,3 +16,15 @@ class Pooled(Task):
     decoders."""
     head_start: Literal["fitted", "random"] = "fitted"
     """How a new head begins: fitted to the frozen body's vectors (a linear model), or at random."""
+
+    head: ClassVar[Head] = "labels"
+
+    def question(self, example: Example) -> Input:
+        row: Any = example
+        return Input(messages=(Message("user", row.text),), second=row.second)
+
+    def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
+        return renderer.text(given.text, given.second)
+
+    def length(self, example: Example, renderer: Renderer) -> int:
+        return len(self.prompt(self.question(example), renderer))

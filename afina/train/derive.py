@@ -9,7 +9,7 @@ from afina.methods import Full, Lora
 from afina.models.load import pooling_of
 from afina.models.sources import Base
 from afina.recipe import Recipe, Train
-from afina.tasks import Classify, Generate, Pooled
+from afina.tasks import Classify, Generate, Pooled, Regress
 from afina.train.machine import Machine
 from afina.train.rows import Rows
 from afina.types import Derived, Knobs, Method, Task
@@ -57,6 +57,13 @@ def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
         book.lines.append(
             Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
         )
+    if isinstance(task, Regress):
+        mean, deviation = task.scale
+        why = "of the training rows' numbers"
+        book.lines += [
+            Derived("task.mean", mean, f"the mean {why}"),
+            Derived("task.deviation", deviation, f"the standard deviation {why}"),
+        ]
     if isinstance(task, Pooled):
         pooling = pooling_of(base, task)
         reason = "what the base was made with" if base.pooling else f"usual for a {base.kind}"

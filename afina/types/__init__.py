@@ -19,6 +19,7 @@ from afina.types.examples import (
     JudgedExample,
     LabelledExample,
     Message,
+    NumberExample,
     PreferenceExample,
     Role,
     TextExample,
@@ -94,8 +95,8 @@ class Renderer(Protocol):
         """Everything up to where the assistant begins to speak."""
         ...
 
-    def text(self, text: str) -> tuple[int, ...]:
-        """A bare text with the tokenizer's own special tokens (for encoders)."""
+    def text(self, text: str, second: str | None = None) -> tuple[int, ...]:
+        """A bare text, or a pair, with the tokenizer's own special tokens (for encoders)."""
         ...
 
 
@@ -206,6 +207,8 @@ class Task(Knobs):
     name: str
     accepts: ClassVar[tuple[type[Example], ...]]
     head: ClassVar[Head]
+    serves: ClassVar[tuple[str, ...]]
+    """What a server can be asked for (``afina.serve.KINDS``), besides vectors."""
 
     @property
     def targets(self) -> Targets:
@@ -223,6 +226,10 @@ class Task(Knobs):
         Raises DataError if the examples cannot serve this task.
         """
         raise NotImplementedError
+
+    def settle(self, train: Sequence[Example]) -> Task:
+        """The same task with what only the training rows may decide (a mean, a deviation)."""
+        return self
 
     def question(self, example: Example) -> Input:
         """What a Predictor may see."""
@@ -380,6 +387,7 @@ __all__ = [
     "Message",
     "Method",
     "Network",
+    "NumberExample",
     "Objective",
     "Predictor",
     "PreferenceExample",

@@ -33,10 +33,23 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelledExample(Example):
-    """A text and its label, or its labels (none is allowed when several are)."""
+    """A text and its label, or its labels (none is allowed when several are).
+
+    ``second`` is the other text of a pair (the hypothesis beside its premise).
+    """
 
     text: str
     labels: tuple[str, ...]
+    second: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberExample(Example):
+    """A text, or a pair of texts, and a number."""
+
+    text: str
+    number: float
+    second: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +114,8 @@ class Input:
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
+    second: str | None = None
+    """The other text of a pair."""
 
     @property
     def text(self) -> str:
@@ -110,10 +125,18 @@ class Input:
                 return message.content
         return self.messages[-1].content if self.messages else ""
 
+    def joined(self) -> Input:
+        """The same for who knows no pairs: the second text on a line below the first."""
+        if self.second is None:
+            return self
+        *before, asked = self.messages
+        whole = replace(asked, content=f"{asked.content}\n{self.second}")
+        return Input((*before, whole), self.tools)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a Predictor says. ``labels`` for classification, ``text`` always.
+    """What a Predictor says. ``labels`` for classification, ``number`` for regression, ``text`` always.
 
     ``probabilities`` maps a label to its probability where the predictor knows it. Token counts
     are those of this predictor's own prompt and answer (0 where it has no tokens).
@@ -125,7 +148,15 @@ class Answer:
     prompt_tokens: int = 0
     answer_tokens: int = 0
     finish: Literal["stop", "length", ""] = ""
+    number: float | None = None
     sources: tuple[str, ...] = ()
     """Names of the documents that the predictor was shown, best first."""
     cut_tokens: int = 0
     """Tokens of the prompt that were left out because it was too long."""
+
+    def facts(self) -> dict[str, Any]:
+        """What was said besides the text, as plain values; empty where the text is all."""
+        if self.probabilities is not None:
+            rounded = {label: round(p, 6) for label, p in self.probabilities.items()}
+            return {"labels": list(self.labels), "probabilities": rounded}
+        return {} if self.number is None else {"number": self.number}

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from afina.data import Reading, read
+from afina.data.content import normal_input
 from afina.errors import DataError
 from afina.recipe.knobs import Columns
 from afina.types import (
@@ -16,6 +17,7 @@ from afina.types import (
     Example,
     LabelledExample,
     Message,
+    NumberExample,
     PreferenceExample,
     TextExample,
 )
@@ -250,6 +252,59 @@ def test_the_recipe_names_columns(tmp_path: Path) -> None:
     row = {"q": "t", "a": "x"}
     (chat,) = reading(tmp_path, row, accepts=CHAT, prompt="q", completion="a").examples
     assert isinstance(chat, ChatExample)
+
+
+@pytest.mark.parametrize(
+    ("row", "columns", "expected"),
+    [
+        ({"text": "t", "score": 3}, {}, ("t", None, 3.0)),
+        ({"review": "t", "stars": "4.5"}, {}, ("t", None, 4.5)),
+        ({"sentence1": "t", "sentence2": "u", "score": -1e-3}, {}, ("t", "u", -0.001)),
+        ({"a": "t", "b": "u", "c": 2}, {"text": "a", "text_b": "b", "number": "c"}, ("t", "u", 2)),
+    ],
+)
+def test_numbers(row: Any, columns: Any, expected: Any, tmp_path: Path) -> None:
+    (example,) = reading(tmp_path, row, accepts=(NumberExample,), **columns).examples
+    assert isinstance(example, NumberExample)
+    assert (example.text, example.second, example.number) == expected
+
+
+@pytest.mark.parametrize("value", ["3,5", "many", True, [1], "1_000", "nan", "inf", {}])
+def test_what_is_no_number(value: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is no number") as caught:
+        reading(tmp_path, {"text": "t", "number": value}, accepts=(NumberExample,))
+    assert caught.value.where == "rows.jsonl: row 1, column number"
+
+
+def test_a_row_without_a_number_is_listed(tmp_path: Path) -> None:
+    rows = [{"text": "t", "number": 1}, {"text": "u", "number": None}, {"text": " ", "number": 2}]
+    found = reading(tmp_path, *rows, accepts=(NumberExample,))
+    assert [d.reason for d in found.dropped] == ["empty_answer", "empty_input"]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"premise": "t", "hypothesis": "u", "label": "x"},
+        {"sentence1": "t", "sentence2": "u", "label": "x"},
+        {"text": "t", "text_b": "u", "label": "x"},
+        {"question": "t", "passage": "u", "label": "x"},
+    ],
+)
+def test_pairs_of_texts(row: Any, tmp_path: Path) -> None:
+    (example,) = reading(tmp_path, row, accepts=LABELLED).examples
+    assert isinstance(example, LabelledExample)
+    assert (example.text, example.second, example.labels) == ("t", "u", ("x",))
+    alone = {k: v for k, v in row.items() if v != "u"}
+    assert reading(tmp_path, alone, accepts=LABELLED).examples[0].id != example.id
+
+
+def test_pairs_are_duplicates_only_if_both_texts_are(tmp_path: Path) -> None:
+    rows = [{"premise": "t", "hypothesis": h, "label": "x"} for h in ("u", "U!", "v", "")]
+    found = reading(tmp_path, *rows, accepts=LABELLED)
+    assert [d.reason for d in found.dropped] == ["empty_input"]
+    keys = [normal_input(e) for e in found.examples]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_one_file_serves_the_task_that_asks(tmp_path: Path) -> None:

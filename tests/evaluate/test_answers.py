@@ -136,7 +136,7 @@ def test_json_scorers_refuse_text(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["perplexity", "chrf", "bleu", "rouge_l"])
-def test_text_scorers_refuse_labels(name: str) -> None:
+def test_text_scorers_require_text(name: str) -> None:
     with pytest.raises(RecipeError, match="labels"):
         SCORERS[name].counting(Context(labels=("a", "b")))
 

@@ -61,7 +61,7 @@ ROWS = [
     Row({"name": "adapter", "size": 8, "variant": "pfeiffer"}, rf"\.bottleneck\.|{BLOCK_NORM}"),
 ]
 TASKS: dict[Kind, tuple[str, ...]] = {
-    "bert": ("classify",),
+    "bert": ("classify", "regress"),
     "minilm": ("classify",),
     "gpt2": ("generate",),
     "llama": ("classify", "generate"),
@@ -88,7 +88,7 @@ def test_a_cell(
         tiny(kind),
         task,
         row.method,
-        knobs_of_task={"head_start": "random"} if task == "classify" else None,
+        knobs_of_task={"head_start": "random"} if task in ("classify", "regress") else None,
         rows=8,
         held=3,
         batch_size=4,

@@ -152,17 +152,14 @@ def test_label_likelihood_is_the_training_loss(tiny: Tiny, tmp_path: Path, task:
 def test_a_classifier_gives_labels_and_nothing_else(tiny: Tiny, tmp_path: Path) -> None:
     tuned = TunedModel(saved(tiny("bert"), ONE, Full(), tmp_path))
     assert tuned.kinds == {"classify", "embedding"}
-    (answer,) = tuned.classify(["good and bad"])
+    (answer,) = tuned.predict(asked("good and bad"))
     assert answer.probabilities is not None
     assert set(answer.probabilities) == set(ONE.known_labels)
     assert math.isclose(sum(answer.probabilities.values()), 1.0, abs_tol=1e-9)
     assert answer.labels == (max(answer.probabilities, key=answer.probabilities.__getitem__),)
     assert answer.prompt_tokens == tuned.count_tokens("good and bad")
-    with pytest.raises(RequestError, match="classifier"):
+    with pytest.raises(RequestError, match="task: classify: it writes no text"):
         tuned.stream("a", Sampling(3))
-    writer = TunedModel(load(tiny("llama"), WRITE))
-    with pytest.raises(RequestError, match="no classifier"):
-        writer.classify(["a"])
 
 
 @pytest.mark.parametrize("kind", ["llama", "minilm"])
@@ -179,7 +176,7 @@ def test_what_is_too_long_or_empty_is_refused(tiny: Tiny) -> None:
     long = "red green " * CONTEXT_LENGTH
     labels = TunedModel(load(tiny("minilm"), ONE))
     with pytest.raises(ModelError, match=f"takes {CONTEXT_LENGTH}"):
-        labels.classify(["short", long])
+        labels.predict(asked("short", long))
     with pytest.raises(ModelError, match=f"takes {CONTEXT_LENGTH}"):
         labels.embed([long])
     writer = TunedModel(load(tiny("llama"), WRITE))
@@ -189,7 +186,7 @@ def test_what_is_too_long_or_empty_is_refused(tiny: Tiny) -> None:
         writer.negative_log_likelihood([chat(long, "red")])
     decoder = TunedModel(load(tiny("gpt2"), ONE))
     with pytest.raises(ModelError, match="no tokens"):
-        decoder.classify([""])
+        decoder.predict(asked(""))
 
 
 def test_a_gpu_that_is_not_there_is_told() -> None:

@@ -173,6 +173,15 @@ def test_a_tokenizer_that_pads_does_not(tiny: Callable[[Kind], Base]) -> None:
     assert 10 < len(ids) < 30
 
 
+def test_pairs_by_the_template_of_encoders_and_joined_for_decoders(
+    tiny: Callable[[Kind], Base],
+) -> None:
+    bert, llama = load_renderer(tiny("bert")), load_renderer(tiny("llama"))
+    first, second = bert.text("red door"), bert.text("green")
+    assert bert.text("red door", "green") == (*first, *second[1:])
+    assert llama.text("red door", "green") == llama.text("red door\ngreen")
+
+
 def test_a_template_that_rewrites_the_past_is_refused(tiny: Callable[[Kind], Base]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(tiny("llama").folder)
     tokenizer.chat_template = (

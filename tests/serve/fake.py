@@ -12,7 +12,7 @@ from afina.errors import DataError
 from afina.models.sampling import Piece, Sampling
 from afina.types import Answer, Input
 
-ALL = frozenset({"chat", "completion", "embedding", "classify"})
+ALL = frozenset({"chat", "completion", "embedding", "classify", "regress"})
 
 
 @dataclass
@@ -52,14 +52,15 @@ class FakeModel:
         self.threads.add(threading.current_thread().name)
         return [[float(len(text)), 0.5, float("nan") if text == "NAN" else -0.25] for text in texts]
 
-    def classify(self, texts: Sequence[str]) -> list[Answer]:
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         self.threads.add(threading.current_thread().name)
-        return [
-            Answer("b", ("b",), {"a": 0.2, "b": 0.7, "c": 0.1})
-            if "b" in text
-            else Answer("a", ("a",), {"a": 0.9, "b": 0.06, "c": 0.04})
-            for text in texts
-        ]
+        return [self._judged(given.joined().text) for given in inputs]
+
+    def _judged(self, text: str) -> Answer:
+        number = float("nan") if text == "NAN" else float(len(text))
+        if "b" in text:
+            return Answer("b", ("b",), {"a": 0.2, "b": 0.7, "c": 0.1}, number=number)
+        return Answer("a", ("a",), {"a": 0.9, "b": 0.06, "c": 0.04}, number=number)
 
     # ------------------------------------------------------------------ within
 

@@ -270,6 +270,18 @@ def test_a_vector_that_is_no_vector_is_not_sent(url: str) -> None:
     assert (reply.status, reply.error["code"]) == (500, "not_finite")
 
 
+def test_a_number_that_is_none_is_not_sent(url: str) -> None:
+    reply = send(url, "POST", "/v1/regress", {"model": "soporte", "input": "NAN"})
+    assert (reply.status, reply.error["code"]) == (500, "not_finite")
+
+
+@pytest.mark.parametrize("given", [{"text": "a"}, {"text": "a", "text_b": ""}, [["a", "b"]], 5])
+def test_pairs_of_a_wrong_shape_are_refused(url: str, given: Any) -> None:
+    reply = send(url, "POST", "/v1/regress", {"model": "soporte", "input": given})
+    assert reply.status in (400, 422)
+    assert reply.error["param"].startswith("input")
+
+
 def test_no_memory_is_503_and_may_be_tried_again(serve_live: Serve) -> None:
     class Full(FakeModel):
         def embed(self, texts: Any) -> Any:
@@ -284,7 +296,7 @@ def test_a_remedy_with_a_path_is_kept_back(serve_live: Serve) -> None:
     from afina.errors import ModelError
 
     class Broken(FakeModel):
-        def classify(self, texts: Any) -> Any:
+        def predict(self, inputs: Any) -> Any:
             raise ModelError("the weights at /home/ana/runs/1/model are gone", do="train again")
 
     reply = send(serve_live(Broken()), "POST", CLASSIFY, {"model": "soporte", "input": "a"})

@@ -22,6 +22,7 @@ BODIES = {
     "/v1/completions": {"model": "soporte", "prompt": "a"},
     "/v1/embeddings": {"model": "soporte", "input": "a"},
     "/v1/classify": {"model": "soporte", "input": "a"},
+    "/v1/regress": {"model": "soporte", "input": "a"},
 }
 
 

@@ -271,6 +271,20 @@ def test_labels(client: OpenAI) -> None:
     ]
 
 
+def test_numbers_and_pairs(client: OpenAI) -> None:
+    pair = {"text": "uno", "text_b": "cuatro"}
+    said: Any = client.post(
+        "/regress", cast_to=object, body={"model": "soporte", "input": ["dos", pair]}
+    )
+    assert said["data"] == [
+        {"object": "number", "index": 0, "number": 3.0},
+        {"object": "number", "index": 1, "number": 10.0},
+    ]
+    assert said["usage"]["prompt_tokens"] > 0
+    said = client.post("/classify", cast_to=object, body={"model": "soporte", "input": pair})
+    assert [d["labels"] for d in said["data"]] == [["a"]]
+
+
 # ---------------------------------------------------------------------------- errors
 
 

@@ -14,7 +14,7 @@ from afina.tasks import Classify
 from afina.train.machine import Machine
 from afina.train.plan import Plan, make_plan
 from afina.train.rows import Rows, encode
-from afina.types import ChatExample, Example, LabelledExample, Message
+from afina.types import ChatExample, Example, LabelledExample, Message, NumberExample
 
 ROOM = 10**11
 MACHINE = Machine("cpu", "test", 1, ROOM, ROOM, ROOM, 50.0, 100.0)
@@ -45,6 +45,24 @@ def texts(count: int) -> list[Example]:
     ]
 
 
+def numbers(count: int) -> list[Example]:
+    """Pairs of texts whose number is how long the second one is."""
+    return [
+        NumberExample(
+            id=f"row-{i}",
+            where=f"small.csv: row {i}",
+            text=f"{COLOURS[i % 3]} door",
+            second="one two " * (1 + i % 5),
+            number=100.0 + 10 * (i % 5),
+        )
+        for i in range(count)
+    ]
+
+
+ROWS = {"classify": texts, "generate": chats, "regress": numbers}
+"""By task: what makes its rows."""
+
+
 class Small:
     """Everything that ``loop.run`` needs, for a base and a few knobs."""
 
@@ -71,9 +89,8 @@ class Small:
                 "train": knobs,
             }
         )
-        make = texts if task == "classify" else chats
-        examples = make(rows + held)
-        resolved = self.recipe.task.resolve(examples)
+        examples = ROWS[task](rows + held)
+        resolved = self.recipe.task.resolve(examples).settle(examples[:rows])
         assert not isinstance(resolved, Classify) or resolved.labels
         self.rows: Rows = self._encode(examples[:rows], resolved)
         self.validation: Rows = self._encode(examples[rows:], resolved)

@@ -1,0 +1,88 @@
+"""``POST /v1/classify`` and ``POST /v1/regress``: texts go in, labels or numbers come out.
+
+The OpenAI API has neither. ``input`` is a text, a pair ``{"text": …, "text_b": …}`` where the model
+learned from pairs, or a list of them. The answers::
+
+    {"object": "list", "model": "soporte", "usage": {"prompt_tokens": 5, "total_tokens": 5},
+     "data": [{"object": "classification", "index": 0, "labels": ["factura"],
+               "probabilities": [{"label": "factura", "probability": 0.93}, …]}]}
+
+    "data": [{"object": "number", "index": 0, "number": 3.7}]
+
+``labels`` is what the model says: one label, or any number of them where several may hold.
+``probabilities`` come in falling order. ``cut_tokens`` says how many tokens of a text were left out,
+where the model was trained to read long ones cut.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import Response
+
+from afina.serve.asked import ClassifyRequest, JudgedRequest
+from afina.serve.body import read_body
+from afina.serve.events import answer
+from afina.serve.failure import ApiError
+from afina.serve.house import House
+from afina.serve.model import ServedModel
+from afina.serve.texts import in_turns, listed, measured
+from afina.types import Answer
+
+
+async def classify(request: Request, house: House) -> Response:
+    """The route."""
+    asked = await read_body(request, ClassifyRequest)
+    model = house.model(asked.model, "classify")
+
+    def shown(said: Answer) -> dict[str, Any]:
+        return {
+            "object": "classification",
+            "labels": list(said.labels),
+            "probabilities": _ranked(said, asked.top_k),
+        }
+
+    return await answer(request, _judged(house, model, asked, shown))
+
+
+async def regress(request: Request, house: House) -> Response:
+    """The route."""
+    asked = await read_body(request, JudgedRequest)
+    model = house.model(asked.model, "regress")
+    return await answer(request, _judged(house, model, asked, _number))
+
+
+async def _judged(
+    house: House,
+    model: ServedModel,
+    asked: JudgedRequest,
+    shown: Callable[[Answer], dict[str, Any]],
+) -> dict[str, Any]:
+    inputs = asked.inputs
+    with house.worker.admitted():
+        tokens = await measured(house, model, inputs, not isinstance(asked.input, list))
+        answers = await in_turns(house, inputs, model.predict)
+    data = [
+        {**shown(said), "index": i, **({"cut_tokens": said.cut_tokens} if said.cut_tokens else {})}
+        for i, said in enumerate(answers)
+    ]
+    return listed(model, data, tokens)
+
+
+def _number(said: Answer) -> dict[str, Any]:
+    if said.number is None or not math.isfinite(said.number):
+        raise ApiError(
+            500,
+            "the model gave a number that is not finite",
+            code="not_finite",
+            headers={"x-should-retry": "false"},
+        )
+    return {"object": "number", "number": said.number}
+
+
+def _ranked(said: Answer, top_k: int | None) -> list[dict[str, Any]]:
+    ranked = sorted((said.probabilities or {}).items(), key=lambda pair: -pair[1])
+    return [{"label": label, "probability": float(value)} for label, value in ranked[:top_k]]
