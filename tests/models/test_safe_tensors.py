@@ -153,8 +153,15 @@ def test_bfloat16_is_rounded_as_torch_rounds() -> None:
     assert bool(((ours[~plain] & 0x7FFF) > 0x7F80).all()), "NaN stays NaN"
 
 
-@pytest.mark.parametrize("dtype", ["F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"])
-@pytest.mark.parametrize("bad", ["nan", "inf"])
+@pytest.mark.parametrize(
+    ("dtype", "bad"),
+    [
+        (dtype, bad)
+        for dtype in ("F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2")
+        for bad in ("nan", "inf")
+        if (dtype, bad) != ("F8_E4M3", "inf")  # this type has no infinity
+    ],
+)
 def test_one_bad_number_is_found_in_every_type(dtype: str, bad: str, tmp_path: Path) -> None:
     import torch
     from safetensors.torch import save_file as save
@@ -167,8 +174,6 @@ def test_one_bad_number_is_found_in_every_type(dtype: str, bad: str, tmp_path: P
         "F8_E4M3": torch.float8_e4m3fn,
         "F8_E5M2": torch.float8_e5m2,
     }
-    if (dtype, bad) == ("F8_E4M3", "inf"):
-        pytest.skip("this type has no infinity")
     values = torch.linspace(-200, 200, 1000)
     spoilt = values.clone()
     spoilt[617] = float(bad)
