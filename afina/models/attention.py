@@ -75,6 +75,13 @@ def attend(
     **other: Any,
 ) -> tuple[torch.Tensor, None]:
     """Attention in the form that Transformers calls: returns ([B, T, H, D], None)."""
+    if (layout := other.pop("layout", None)) is not None:
+        from afina.models import flat
+
+        scale = scaling if scaling is not None else float(query.shape[-1]) ** -0.5
+        window = other.get("sliding_window")
+        _refuse_unusual(query, dropout, other)
+        return flat.attend(query, key, value, layout, scale, window), None
     if not _short(query, key, dropout, other):
         from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
@@ -124,6 +131,12 @@ def _short(query: torch.Tensor, key: torch.Tensor, dropout: float, other: dict[s
         and other.get("s_aux") is None
         and other.get("position_bias") is None
     )
+
+
+def _refuse_unusual(query: torch.Tensor, dropout: float, other: dict[str, Any]) -> None:
+    unusual = [n for n in ("softcap", "s_aux", "position_bias") if other.get(n) is not None]
+    if dropout or unusual or query.shape[0] != 1:
+        raise ValueError("a flat line takes plain attention without dropout")
 
 
 def _as_bias(mask: torch.Tensor) -> torch.Tensor:

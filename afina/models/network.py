@@ -12,8 +12,14 @@ from typing import Any
 import torch
 from torch import nn
 
+from afina.models import flat
+from afina.models.layout import of_batch
 from afina.types import IGNORED, Batch
 
+CACHE_ROWS = 32
+"""Rows of logits worked in float32 at once on a CPU: a few megabytes for usual vocabularies."""
+FLAT_SHARE = 0.95
+"""A flat line is taken when it has at most this share of the padded places."""
 HEAD_CHUNK = 512
 """Positions of the output head worked at once; bounds the logits to 512 × vocabulary."""
 
@@ -55,7 +61,9 @@ class Body(nn.Module):
 
 
 class TokenNetwork(Body):
-    """A causal language model."""
+    """A causal language model. ``flat``: whether rows may be laid end to end (``models/flat.py``)."""
+
+    flat: bool = False
 
     def outputs(self, batch: Batch) -> torch.Tensor:
         return self.token_logprobs(batch)
@@ -65,6 +73,15 @@ class TokenNetwork(Body):
         out: torch.Tensor = self.core.base_model(input_ids=ids, use_cache=False).last_hidden_state
         return out
 
+    def _flat_states(self, batch: Batch, counted: torch.Tensor) -> torch.Tensor | None:
+        """The states [N, D] before the targets from a flat line; None where padding is no dearer."""
+        if not self.flat:
+            return None
+        layout = of_batch(batch)
+        if layout.tokens > FLAT_SHARE * batch.ids.numel():
+            return None
+        return flat.states(self.core, layout).index_select(0, layout.places[:, :-1][counted])
+
     def token_logprobs(self, batch: Batch) -> torch.Tensor:
         """Log-probability [N] of each target in the loss, float32 (see ``types.Network``)."""
         wanted = batch.targets[:, 1:]
@@ -73,7 +90,9 @@ class TokenNetwork(Body):
         if not _plain_head(self.core.config):
             logits = self.core(input_ids=batch.ids, use_cache=False).logits
             return _logprobs(logits[:, :-1][counted], targets)
-        states = self.hidden(batch.ids)[:, :-1][counted]
+        states = self._flat_states(batch, counted)
+        if states is None:
+            states = self.hidden(batch.ids)[:, :-1][counted]
         head = self.core.get_output_embeddings()
         if head.weight.requires_grad or not torch.is_grad_enabled():
             starts = range(0, len(targets), HEAD_CHUNK) if len(targets) else (0,)
@@ -203,15 +222,14 @@ class FrozenHeadLogprobs(torch.autograd.Function):
         """states [N, D], targets [N], weight [V, D], bias [V] or None → [N] float32."""
         logprobs = torch.empty(len(states), dtype=torch.float32, device=states.device)
         slopes = torch.empty_like(states)
+        narrow = CACHE_ROWS if states.device.type == "cpu" else HEAD_CHUNK
         for start in range(0, len(states), HEAD_CHUNK):
             rows = slice(start, start + HEAD_CHUNK)
-            wanted = targets[rows, None]
-            logits = nn.functional.linear(states[rows], weight, bias).float()
-            total = torch.logsumexp(logits, dim=1, keepdim=True)
-            logprobs[rows] = (logits.gather(1, wanted) - total).squeeze(1)
-            logits.sub_(total).exp_().neg_()
-            logits.scatter_add_(1, wanted, torch.ones_like(wanted, dtype=logits.dtype))
-            torch.mm(logits.to(weight.dtype), weight, out=slopes[rows])
+            logits = nn.functional.linear(states[rows], weight, bias)
+            for first in range(0, len(logits), narrow):
+                few = slice(first, first + narrow)
+                _to_slopes(logits[few], targets[rows][few, None], logprobs[rows][few])
+            torch.mm(logits, weight, out=slopes[rows])
         ctx.save_for_backward(slopes)
         return logprobs
 
@@ -219,6 +237,22 @@ class FrozenHeadLogprobs(torch.autograd.Function):
     def backward(ctx: Any, upstream: torch.Tensor) -> Any:
         (slopes,) = ctx.saved_tensors
         return slopes * upstream[:, None].to(slopes.dtype), None, None, None
+
+
+def _to_slopes(logits: torch.Tensor, wanted: torch.Tensor, logprobs: torch.Tensor) -> None:
+    """Logits [N, V] become 1[v = wanted] − p(v) in place; their log-probabilities go to ``logprobs``.
+
+    The exponentials are formed once, in float32, for as many rows as stay in the processor's cache.
+    """
+    scores = logits.float()
+    top = scores.amax(1, keepdim=True)
+    right = scores.gather(1, wanted)
+    scores = scores.sub_(top).exp_()
+    total = scores.sum(1, keepdim=True)
+    logprobs.copy_((right - top - total.log()).squeeze(1))
+    scores.mul_(-1.0 / total)
+    scores.scatter_add_(1, wanted, torch.ones_like(right))
+    logits.copy_(scores)
 
 
 def _logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -11,12 +11,15 @@ from afina.models.sources import Base
 from afina.recipe import Recipe, Train
 from afina.tasks import Classify, Generate, Pooled, Regress
 from afina.train.machine import Machine
+from afina.train.passes import count_tokens
 from afina.train.rows import Rows
 from afina.types import Derived, Knobs, Method, Task
 
 CPU_PASS_TOKENS = 4096
 """Tokens of one forward pass on a CPU, from which larger passes are no faster."""
 GPU_PASS_TOKENS = 16384
+FLAT_GAIN = 1.05
+"""How many times fewer tokens a flat line must have to be taken."""
 
 
 class Book:
@@ -114,6 +117,7 @@ def derive_train(
     if train.max_steps is not None:
         steps = train.max_steps if train.epochs is None else min(steps, train.max_steps)
     each = max(1, per_epoch // train.evaluations_per_epoch)
+    size = _derive_pass(book, train, batch, rows, machine)
     update: dict[str, Any] = {
         "max_length": length,
         "batch_size": batch,
@@ -121,7 +125,8 @@ def derive_train(
         "max_steps": steps,
         **_derive_rates(book, recipe, task, method, base),
         **_derive_arithmetic(book, recipe, machine),
-        "micro_batch_size": _derive_pass(book, train, batch, rows, machine),
+        "micro_batch_size": size,
+        "flat": _derive_flat(book, train, task, rows, batch, size, machine),
         "save_every_steps": book.take(
             "train.save_every_steps", train.save_every_steps, each, "at each evaluation", "steps"
         ),
@@ -154,6 +159,25 @@ def _derive_pass(book: Book, train: Train, batch: int, rows: Rows, machine: Mach
     wished = train.micro_batch_size
     size: int = book.take("train.micro_batch_size", wished, fitting, reason, "rows")
     return min(batch, size)
+
+
+def _derive_flat(
+    book: Book, train: Train, task: Task, rows: Rows, batch: int, size: int, machine: Machine
+) -> bool:
+    """Whether rows are laid end to end."""
+    if task.head != "tokens" or machine.device != "cpu" or train.exact:
+        if train.flat:
+            raise RecipeError(
+                "rows are laid end to end only for language models, on a CPU, without train.exact",
+                where="train.flat",
+                do="leave it out",
+            )
+        return False
+    padded, flat = count_tokens(rows.kept, batch, size, train.seed)
+    gain = padded / flat
+    reason = f"without padding and repeated beginnings a step has {gain:.2f} times fewer tokens"
+    chosen: bool = book.take("train.flat", train.flat, gain >= FLAT_GAIN, reason)
+    return chosen
 
 
 def _derive_arithmetic(book: Book, recipe: Recipe, machine: Machine) -> dict[str, Any]:

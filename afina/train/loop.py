@@ -19,8 +19,9 @@ from typing import Any
 import torch
 
 from afina.errors import Interrupted, TrainingError
+from afina.models import flat
 from afina.models.load import DTYPES, Model, load
-from afina.models.network import LabelNetwork
+from afina.models.network import LabelNetwork, TokenNetwork
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.store import Run
@@ -28,7 +29,7 @@ from afina.tasks import Pooled
 from afina.train import gate, state
 from afina.train.batches import Schedule, loss_tokens, micro_batches
 from afina.train.head_start import Scored, fit_head
-from afina.train.machine import MemoryPeak
+from afina.train.machine import MemoryPeak, kept_memory
 from afina.train.observe import observed, surveyed
 from afina.train.plan import Plan
 from afina.train.rows import Rows
@@ -70,7 +71,7 @@ def run(
     resumable), TrainingError if a loss or weight is not finite or the gate refuses the result.
     """
     training = Training(plan, base, rows, validation, run, renderer, watch or (lambda _: None))
-    with _stop_on_signal() as stop:
+    with kept_memory(), _stop_on_signal() as stop:
         training.go(stop)
     return training.finish()
 
@@ -112,6 +113,8 @@ class Training:
         )
         self.model.cut_to = train.max_length if train.on_too_long == "truncate" else None
         self.weights = prepare(self.model, plan)
+        if train.flat and not lay_flat(self.model):
+            run.event("padded", reason="this network does not give the same for rows end to end")
         self.rows = observed(self.model, recipe.objective, rows)
         self.validation = observed(self.model, recipe.objective, validation)
         self.schedule = Schedule([r.longest for r in self.rows], train.batch_size, train.seed)
@@ -321,6 +324,15 @@ def prepare(model: Model, plan: Plan) -> Weights:
         if not parameter.requires_grad and floating and not name.startswith("head."):
             parameter.data = parameter.data.to(model.dtype)
     return Weights(model.trained(), plan.recipe.train, model.dtype)
+
+
+def lay_flat(model: Model) -> bool:
+    """Let the network work rows end to end if it gives the same that way."""
+    network = model.network
+    if isinstance(network, TokenNetwork):
+        network.flat = flat.allows(network.core)
+        return network.flat
+    return False
 
 
 def validate(
