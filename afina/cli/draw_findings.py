@@ -9,7 +9,13 @@ from rich.console import Console
 from rich.text import Text
 
 PLACES_SHOWN = 3
+LANGUAGES_SHOWN = 4
 SENTENCES = {
+    "leak": "rows that the benchmark holds too (--fix --remove leak leaves them out)",
+    "label_error": "labels that are probably wrong, the most suspect first",
+    "cut_off": "answers that are probably cut off",
+    "language": "rows in another language than the rest",
+    "outlier": "rows unlike the others",
     "personal": "personal data (--fix --redact replaces them)",
 }
 """What a finding of each kind is."""
@@ -27,11 +33,32 @@ def findings(console: Console, quality: Mapping[str, Any] | None) -> None:
 
 
 def _lines(quality: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from ((line, "") for line in _figures(quality))
     for section in quality.values():
         for kind, count in section["kinds"].items():
             yield f"{count:,} {_plural(count)} of {SENTENCES.get(kind, kind)}", "yellow"
             shown = [f for f in section["examples"] if f["kind"] == kind][:PLACES_SHOWN]
             yield from ((f"  {found['where']}: {found['what']}", "dim") for found in shown)
+
+
+def _figures(quality: Mapping[str, Any]) -> Iterator[str]:
+    languages = quality["languages"]["languages"]
+    total = sum(languages.values())
+    if total:
+        shown = list(languages.items())[:LANGUAGES_SHOWN]
+        yield "languages: " + ", ".join(f"{name} {count / total:.0%}" for name, count in shown)
+    variety = quality["diversity"]
+    if variety["words"]:
+        most = variety["openings"]["most_common"]
+        line = f"variety: {variety['vocabulary']:,} different words of {variety['words']:,}"
+        yield f"{line}; {most['share']:.0%} begin with “{most['text']}”"
+    labels = variety.get("labels")
+    if labels and labels["hardly_covered"]:
+        few = ", ".join(labels["hardly_covered"][:LANGUAGES_SHOWN])
+        yield f"labels with fewer than 10 rows: {len(labels['hardly_covered']):,} ({few})"
+    benchmark = quality["leaks"]["benchmark"]
+    if benchmark:
+        yield f"benchmark: {quality['leaks']['leaked']:,} of {benchmark:,} questions stand in the rows"
 
 
 def _plural(count: int) -> str:

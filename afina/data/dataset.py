@@ -23,6 +23,8 @@ from afina.recipe.knobs import Data
 from afina.types import Example, LabelledExample, Task
 
 FEW_ROWS = 10
+MOST_COUNTED = 100_000
+"""Rows whose tokens are counted for the check's lengths; a plan counts all that it trains on."""
 LEAST = 0.1
 """Share of the rows over which a group of near duplicates is too large, where no split is made."""
 FINGERPRINT_VERSION = 1
@@ -119,9 +121,12 @@ def prepare(
     found = near.describe(
         cleaned.alike, cleaned.compared, cleaned.handling, data.near_duplicates is not None, divided
     )
-    report = _check(items, cleaned, readings, resolved, notes, found, count_tokens)
+    tokens = _tokens([item.example for item in kept], count_tokens)
+    if tokens and len(tokens) < len(kept):
+        notes.append(f"tokens were counted in {len(tokens):,} of {len(kept):,} rows")
+    report = _check(items, cleaned, readings, resolved, notes, found, tokens)
     if thorough:
-        report = replace(report, quality=examine(parts, data))
+        report = replace(report, quality=examine(parts, data, tokens))
     return Dataset(
         task=resolved,
         train=tuple(parts["train"]),
@@ -218,7 +223,7 @@ def _check(
     task: Task,
     notes: Sequence[str],
     found: near.NearDuplicates,
-    count_tokens: Callable[[Example], int] | None,
+    tokens: Mapping[str, int] | None,
 ) -> Check:
     examples = [item.example for item in cleaned.kept]
     exact = clean.count_repeats(items, lambda i: i.row_key)
@@ -230,7 +235,7 @@ def _check(
         files={name: rows for r in readings.values() for name, rows in r.files},
         format="; ".join(dict.fromkeys(r.format for r in readings.values())),
         notes=tuple(notes),
-        lengths=checks.measure_lengths(examples, count_tokens),
+        lengths=checks.measure_lengths(examples, tokens),
         exact_duplicates=exact,
         similar_inputs=clean.count_repeats(items, lambda i: i.normal) - exact,
         near_duplicates=found,
@@ -239,6 +244,18 @@ def _check(
         balance=checks.measure_balance(examples, task.stratum),
         numbers=checks.measure_numbers(examples),
     )
+
+
+def _tokens(
+    examples: Sequence[Example], count: Callable[[Example], int] | None
+) -> dict[str, int] | None:
+    """Tokens by row; of very many rows, those of a part drawn by content."""
+    if count is None:
+        return None
+    if len(examples) > MOST_COUNTED:
+        ranked = sorted(examples, key=lambda e: digest(f"tokens {e.id}"))
+        examples = ranked[:MOST_COUNTED]
+    return {example.id: count(example) for example in examples}
 
 
 # ---------------------------------------------------------------------------- splitting
@@ -341,7 +358,7 @@ def _fingerprint(
     handling: near.Handling,
 ) -> str:
     recipe: dict[str, Any] = data.model_dump(
-        mode="json", exclude={"train", "validation", "test", "encoding"}
+        mode="json", exclude={"train", "validation", "test", "encoding", "benchmark"}
     )
     recipe["near_duplicates"] = handling
     recipe |= {part: getattr(data, part) is not None for part in ("validation", "test")}

@@ -116,6 +116,8 @@ class Data(Knobs):
     grouped and only one of those with the same answer kept. Left out: grouped, if they fit."""
     contradictions: Literal["keep", "drop"] = "keep"
     """Rows with one input and different answers: kept (and reported), or all dropped."""
+    benchmark: str | tuple[str, ...] | None = None
+    """Files of questions that the model will be measured by: the check lists rows that hold them."""
     limit: int | None = Field(None, ge=1)
     """Take at most this many rows, drawn by the split's seed."""
 
