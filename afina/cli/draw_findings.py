@@ -11,6 +11,7 @@ from rich.text import Text
 PLACES_SHOWN = 3
 LANGUAGES_SHOWN = 4
 SENTENCES = {
+    "near_duplicate": "near duplicates, the most alike first",
     "leak": "rows that the benchmark holds too (--fix --remove leak leaves them out)",
     "label_error": "labels that are probably wrong, the most suspect first",
     "cut_off": "answers that are probably cut off",

@@ -6,6 +6,7 @@ stand in different splits, so the test is not made easier by rows that were all 
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from afina.data.shingles import jaccard, shingles
 from afina.types import LabelledExample
 
 Handling = Literal["keep", "group", "drop"]
+MOST_LISTED = 10_000
+"""Pairs that are listed; the counts cover all."""
 SHOWN = 20
 """Pairs given as examples; the counts cover all."""
 
@@ -37,7 +40,9 @@ class NearDuplicates:
     """What was found before anything was done about it, and what was done."""
 
     pairs: tuple[NearPair, ...]
-    """Most alike first; of a large family not every pair."""
+    """The most alike first, at most 10,000 of them."""
+    found: int
+    """Pairs found; of a large family they are not all."""
     groups: int
     rows: int
     """Rows that have a near duplicate."""
@@ -54,7 +59,7 @@ class NearDuplicates:
         """For ``check.json``: whole counts, 20 pairs."""
         return {
             "similarity": SIMILARITY,
-            "pairs": len(self.pairs),
+            "pairs": self.found,
             "groups": self.groups,
             "rows": self.rows,
             "largest_group": self.largest,
@@ -173,17 +178,20 @@ def describe(
     first: dict[str, Item] = {}
     for item in items:
         first.setdefault(item.normal, item)
-    pairs = [
-        NearPair(
-            (first[one].example.id, first[other].example.id),
-            (first[one].example.where, first[other].example.where),
-            similarity,
-        )
+    every = (
+        (-similarity, one, other)
         for one, others in alike.near.items()
         for other, similarity in others.items()
         if one < other
-    ]
-    pairs.sort(key=lambda p: (-p.similarity, p.ids))
+    )
+    pairs = tuple(
+        NearPair(
+            (first[one].example.id, first[other].example.id),
+            (first[one].example.where, first[other].example.where),
+            -less,
+        )
+        for less, one, other in heapq.nsmallest(MOST_LISTED, every)
+    )
     sizes = _sizes(alike, items)
     learned = {alike.group[i.normal] for i in parts["train"] if i.normal in alike.group}
     across = {
@@ -191,7 +199,8 @@ def describe(
         for part in ("validation", "test")
     }
     return NearDuplicates(
-        tuple(pairs),
+        pairs,
+        sum(map(len, alike.near.values())) // 2,
         len(sizes),
         sum(sizes.values()),
         max(sizes.values(), default=0),

@@ -126,7 +126,7 @@ def prepare(
         notes.append(f"tokens were counted in {len(tokens):,} of {len(kept):,} rows")
     report = _check(items, cleaned, readings, resolved, notes, found, tokens)
     if thorough:
-        report = replace(report, quality=examine(parts, data, tokens))
+        report = replace(report, quality=examine(parts, data, found, tokens))
     return Dataset(
         task=resolved,
         train=tuple(parts["train"]),

@@ -10,7 +10,7 @@ from typing import Any
 from afina.data.rows import file_and_row
 from afina.types import Example
 
-KINDS = ("leak", "label_error", "cut_off", "language", "outlier", "personal")
+KINDS = ("near_duplicate", "leak", "label_error", "cut_off", "language", "outlier", "personal")
 """Every kind of finding."""
 SHOWN = 20
 """Findings given as examples; the counts cover all, and the list of findings holds all."""

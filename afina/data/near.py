@@ -116,30 +116,72 @@ def _likely(
     return np.concatenate(stay) if stay else candidates
 
 
+class _Families:
+    """Which texts hang together by the pairs found so far."""
+
+    def __init__(self, count: int) -> None:
+        self._above = list(range(count))
+        self._size = [1] * count
+
+    def join(self, one: int, other: int) -> None:
+        first, second = sorted((self._root(one), self._root(other)))
+        if first != second:
+            self._above[second] = first
+            self._size[first] += self._size[second]
+
+    def large(self, one: int, other: int) -> bool:
+        """Whether both are in one family that is large already."""
+        root = self._root(one)
+        return root == self._root(other) and self._size[root] > MOST_PARTNERS
+
+    def _root(self, i: int) -> int:
+        while self._above[i] != i:
+            self._above[i] = self._above[self._above[i]]
+            i = self._above[i]
+        return i
+
+
 def _compared(
     texts: Sequence[str], candidates: npt.NDArray[np.int64], similarity: float
 ) -> list[Pair]:
     """The candidates that are near, by their exact similarity."""
+    families = _Families(len(texts))
     found: list[Pair] = []
     pairs: list[tuple[int, int]] = []
     wanted: set[int] = set()
     characters = 0
     for first, second in candidates.tolist():
-        characters += sum(len(texts[i]) for i in {first, second} - wanted)
-        wanted.update((first, second))
+        if families.large(first, second):
+            continue
+        for i in (first, second):
+            if i not in wanted:
+                wanted.add(i)
+                characters += len(texts[i])
         pairs.append((first, second))
         if characters > CHARACTERS_COMPARED:
-            found += _near_of(texts, pairs, sorted(wanted), similarity)
+            found += _near_of(texts, pairs, sorted(wanted), similarity, families)
             pairs, wanted, characters = [], set(), 0
-    return found + _near_of(texts, pairs, sorted(wanted), similarity)
+    return found + _near_of(texts, pairs, sorted(wanted), similarity, families)
 
 
 def _near_of(
-    texts: Sequence[str], pairs: Sequence[tuple[int, int]], wanted: Sequence[int], similarity: float
+    texts: Sequence[str],
+    pairs: Sequence[tuple[int, int]],
+    wanted: Sequence[int],
+    similarity: float,
+    families: _Families,
 ) -> list[Pair]:
+    """The pairs that are near, but for those of a family that is large already."""
     sets: list[frozenset[int]] = []
     for _, piece in pieces([texts[i] for i in wanted]):
         sets += piece.sets()
     of = dict(zip(wanted, sets, strict=True))
-    compared = (Pair(one, other, jaccard(of[one], of[other])) for one, other in pairs)
-    return [pair for pair in compared if pair.similarity >= similarity]
+    found = []
+    for one, other in pairs:
+        if families.large(one, other):
+            continue
+        value = jaccard(of[one], of[other])
+        if value >= similarity:
+            families.join(one, other)
+            found.append(Pair(one, other, value))
+    return found

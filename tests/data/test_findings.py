@@ -351,4 +351,4 @@ def test_rows_without_labels_and_few_rows(tmp_path: Path) -> None:
     file.write_text("".join(json.dumps(r) + "\n" for r in rows))
     found = prepare(Data(train=str(file)), Generate(), thorough=True)
     assert found.check.quality is not None
-    assert found.check.quality.findings == []
+    assert {f.kind for f in found.check.quality.findings} <= {"near_duplicate"}

@@ -175,7 +175,7 @@ def test_rows_with_a_finding_go_only_on_request(tmp_path: Path) -> None:
     dataset, done = mended(tmp_path, Data(train=file), remove=["personal"])
     assert done.removed == {"duplicate": 1, "empty_input": 1, "personal": 1}
     assert dataset.check.quality is not None
-    (found,) = dataset.check.quality.findings
+    (found,) = dataset.check.quality.sections["personal"].findings
     assert (found.kind, found.facts["data"], found.facts["column"]) == ("personal", "email", "text")
     assert "ana@example.com" not in json.dumps(dataset.check.as_dict())
 
