@@ -7,6 +7,7 @@ Knows no torch, no models and no rules of training.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -57,6 +58,8 @@ READER_GONE = 141
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command line and leave with its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal that lacks a letter gets its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(command_line(sys.argv[1:] if arguments is None else arguments))
 
 
@@ -66,9 +69,9 @@ def command_line(arguments: Sequence[str]) -> int:
 
     words = list(arguments)
     options, words = _before_the_verb(words)
-    as_json = options.json or "--json" in words
+    in_json = options.json or "--json" in words
     return border.guarded(
-        lambda: _call(options, words), as_json=as_json, home=lambda: options.home_folder()
+        lambda: _call(options, words), in_json=in_json, home=lambda: options.home_folder()
     )
 
 

@@ -7,7 +7,6 @@ the user.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 import traceback
@@ -15,10 +14,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from afina.cli.terminal import as_json
 from afina.errors import AfinaError, Interrupted, MachineError, RequestError
 
 
-def guarded(action: Callable[[], int], *, as_json: bool, home: Callable[[], Path]) -> int:
+def guarded(action: Callable[[], int], *, in_json: bool, home: Callable[[], Path]) -> int:
     """Run ``action``; tell what went wrong; return the exit code."""
     from afina.cli import READER_GONE
 
@@ -35,7 +35,7 @@ def guarded(action: Callable[[], int], *, as_json: bool, home: Callable[[], Path
     except (KeyboardInterrupt, Exception) as error:
         told = translate(error, home())
     try:
-        tell(told, as_json=as_json)
+        tell(told, in_json=in_json)
     except BrokenPipeError:
         return READER_GONE
     return told.exit_code
@@ -61,10 +61,10 @@ def translate(error: BaseException, home: Path) -> AfinaError:
     return _our_mistake(error, home)
 
 
-def tell(error: AfinaError, *, as_json: bool) -> None:
+def tell(error: AfinaError, *, in_json: bool) -> None:
     """Print an error: JSON on standard output if asked, else in red on standard error."""
-    if as_json:
-        print(json.dumps(error.as_json(), ensure_ascii=False))
+    if in_json:
+        print(as_json(error.as_json()))
         return
     text = str(error)
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")

@@ -218,6 +218,9 @@ def runs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:
             Text(verdict, style=VERDICT_STYLE.get(verdict, "")),
         )
     console.print(drawn)
+    for row in rows:
+        if row.get("error"):
+            console.print(Text(f"{row['id']}: {row['error']}", style="yellow"))
 
 
 def training(console: Console, figures: Mapping[str, Any]) -> None:

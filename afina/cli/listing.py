@@ -6,12 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from afina.errors import AfinaError
+
 if TYPE_CHECKING:
     from afina.store import Run
 
 
+_SUMMARY = ("id", "folder", "status", "name", "task", "method", "base", "metric", "value", "low",
+            "high", "verdict")  # fmt: skip
+
+
 def rows_of(home: Path) -> list[dict[str, Any]]:
-    """One row a run folder, the newest first; the status is that of now."""
+    """One row a run folder, the newest first; the status is that of now.
+
+    A run that cannot be read has the status ``unreadable``, and its ``error``.
+    """
     from afina.store import Registry, Run
     from afina.store.find import run_folders
 
@@ -21,8 +30,12 @@ def rows_of(home: Path) -> list[dict[str, Any]]:
             names.setdefault(run_id, []).append(name)
     rows = []
     for folder in run_folders(home):
-        run = Run.open(home, folder)
-        rows.append({**_summary(run), "promoted": sorted(names.get(run.id, ()))})
+        try:
+            row = _summary(Run.open(home, folder))
+        except AfinaError as error:  # one broken folder must not hide the others
+            row = dict.fromkeys(_SUMMARY) | {"id": folder.name, "folder": str(folder),
+                                             "status": "unreadable", "error": error.what}  # fmt: skip
+        rows.append({**row, "promoted": sorted(names.get(row["id"], ()))})
     return rows
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from afina.cli.arguments import Documents, RunName
-from afina.cli.terminal import Terminal
+from afina.cli.terminal import Terminal, as_json
 from afina.errors import RequestError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def verb(
         to.object({"run": opened.id, "answers": rows})
     elif out is None:
         for answer in answers:
-            print(json.dumps(answer, ensure_ascii=False), flush=True)
+            print(as_json(answer), flush=True)
     if out is not None:
         _write(out, rows if to.json else answers)
         to.say(f"{len(questions):,} answers in {out}")

@@ -46,7 +46,7 @@ class Terminal:
     def object(self, value: Mapping[str, Any]) -> None:
         """One JSON object, readable where a person looks at it."""
         indent = 2 if sys.stdout.isatty() else None
-        print(json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent), flush=True)
+        print(as_json(value, indent), flush=True)
 
     @cached_property
     def output(self) -> Console:
@@ -55,6 +55,12 @@ class Terminal:
     @cached_property
     def people(self) -> Console:
         return _console(sys.stderr)
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Strict JSON, with letters beyond ASCII as they are where standard output can carry them."""
+    plain = not (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+    return json.dumps(value, ensure_ascii=plain, allow_nan=False, indent=indent)
 
 
 def _console(stream: Any) -> Console:

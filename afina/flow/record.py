@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ def record(run: Run, recipe: Recipe, facts: dict[str, Any]) -> None:
 
 
 def command_of(run: Run) -> str:
-    return f"afina run {run.folder / 'recipe.yaml'}"
+    return shlex.join(["afina", "run", str(run.folder / "recipe.yaml")])
 
 
 def folder_bytes(folder: Path) -> int:

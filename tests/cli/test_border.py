@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def guard(action: Callable[[], int], home: Path, *, as_json: bool = False) -> int:
-    return border.guarded(action, as_json=as_json, home=lambda: home)
+    return border.guarded(action, in_json=as_json, home=lambda: home)
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -115,14 +115,14 @@ def test_the_first_line_is_red_on_a_terminal_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = DataError("no text", where="a.csv", do="fill it")
-    border.tell(error, as_json=False)
+    border.tell(error, in_json=False)
     assert "\033" not in capsys.readouterr().err
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    border.tell(error, as_json=False)
+    border.tell(error, in_json=False)
     assert capsys.readouterr().err == "\033[31ma.csv: no text\033[0m\n  → fill it\n"
     monkeypatch.setenv("NO_COLOR", "1")
-    border.tell(error, as_json=False)
+    border.tell(error, in_json=False)
     assert "\033" not in capsys.readouterr().err
 
 
@@ -237,3 +237,24 @@ def test_main_leaves_with_the_code(capsys: pytest.CaptureFixture[str]) -> None:
         main(["no-such-verb"])
     assert leaving.value.code == 2
     assert "no verb is called" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_without_every_letter_is_served_too(tmp_path: Path, encoding: str) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": str(ROOT)}
+    rows = tmp_path / "señales ✓.csv"
+    rows.write_text("text,label\n" + "".join(f"ña{i},→{i % 2}\n" for i in range(20)), "utf-8")
+    asked = (
+        ["new", str(rows), "--out", str(tmp_path / "r.yaml")],
+        ["check", "--json", "ninguna ✓.yaml"],
+    )
+    for words in asked:
+        command = [sys.executable, "-m", "afina", *words]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, check=False
+        )
+        assert b"Traceback" not in done.stderr
+        assert b"inside Afina" not in done.stdout + done.stderr
+    assert (tmp_path / "r.yaml").is_file()
+    assert done.returncode == 2
+    assert "ninguna ✓.yaml" in json.loads(done.stdout.decode(encoding))["error"]["where"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 
 from afina.cli import command_line
+from afina.flow.record import command_of
+from afina.store import Run
 from tests.cli.conftest import LABELS, Place, json_of
 
 Capture = pytest.CaptureFixture[str]
@@ -390,6 +393,24 @@ def test_doctor_names_what_it_looked_at(
     assert command_line(["doctor", "--home", str(tmp_path / "home")]) == 0
     assert "Ready." in capsys.readouterr().out
     assert not (tmp_path / "home").exists()
+
+
+def test_one_broken_run_does_not_hide_the_others(
+    place: Place, tmp_path: Path, capsys: Capture
+) -> None:
+    home = shutil.copytree(place.home, tmp_path / "a home")
+    broken = home / "runs" / place.run("classify")
+    (broken / "recipe.yaml").write_text("task: nonsense\n", "utf-8")
+    code, answer = json_of(["runs", "--home", str(home)])
+    rows = {row["id"]: row for row in answer["runs"]}
+    assert code == 0
+    assert rows[broken.name]["status"] == "unreadable"
+    assert rows[broken.name]["error"]
+    assert rows[place.run("generate")]["metric"] == "exact_match"
+    assert command_line(["runs", "--home", str(home)]) == 0
+    assert f"{broken.name}: {rows[broken.name]['error']}" in capsys.readouterr().out
+    moved = command_of(Run.open(home, place.run("generate")))
+    assert shlex.split(moved)[-1] == str(home / "runs" / place.run("generate") / "recipe.yaml")
 
 
 def test_doctor_makes_a_lost_registry_again(place: Place, capsys: Capture) -> None:
