@@ -2,7 +2,9 @@
 
 Kinds: ``llama`` (ChatML template, grouped heads, tied head), ``gemma`` (sliding window), ``gpt2``
 (no template, learned positions), ``bert`` (with pooler, first token), ``minilm`` (BERT without
-pooler, mean pooling by ``1_Pooling/config.json``). Hidden sizes ≤ 64, two layers, vocabulary ≤ 600.
+pooler, mean pooling by ``1_Pooling/config.json``), ``t5`` (relative positions, pad token first),
+``bart`` (a token before every text, learned positions, a bias on the scores). Hidden sizes ≤ 64, two
+layers, vocabulary ≤ 600.
 The weights come from a seed, so a kind is the same in every test.
 """
 
@@ -11,15 +13,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from afina.models.sources import Base
 
-Kind = Literal["llama", "gemma", "gpt2", "bert", "minilm"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+Kind = Literal["llama", "gemma", "gpt2", "bert", "minilm", "t5", "bart"]
 DECODERS: tuple[Kind, ...] = ("llama", "gemma", "gpt2")
 ENCODERS: tuple[Kind, ...] = ("bert", "minilm")
+SEQ2SEQ: tuple[Kind, ...] = ("t5", "bart")
+KINDS: tuple[Kind, ...] = (*DECODERS, *ENCODERS)
 
 CONTEXT_LENGTH = 256
 """Tokens that every kind can take."""
@@ -52,7 +55,10 @@ def make(kind: Kind, folder: Path) -> Path:
     if (target / "model.safetensors").is_file():
         return target
     target.mkdir(parents=True, exist_ok=True)
-    tokenizer = _byte_tokenizer(kind) if kind in DECODERS else _word_tokenizer()
+    if kind in SEQ2SEQ:
+        tokenizer = _source_tokenizer(kind)
+    else:
+        tokenizer = _byte_tokenizer(kind) if kind in DECODERS else _word_tokenizer()
     tokenizer.save_pretrained(target)
     _network(kind, tokenizer).save_pretrained(target)
     if kind == "minilm":
@@ -112,6 +118,20 @@ def _byte_tokenizer(kind: Kind) -> Any:
     if kind != "gpt2":
         fast.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
         fast.chat_template = CHATML
+    return fast
+
+
+def _source_tokenizer(kind: Kind) -> Any:
+    """``</s>`` behind every text, and for ``bart`` ``<s>`` before it."""
+    from tokenizers.processors import TemplateProcessing
+
+    fast = _byte_tokenizer("gpt2")
+    fast.add_special_tokens({"eos_token": "</s>", "bos_token": "<s>", "pad_token": "<pad>"})
+    ends = [(token, fast.convert_tokens_to_ids(token)) for token in ("<s>", "</s>")]
+    template = "<s> $A </s>" if kind == "bart" else "$A </s>"
+    fast.backend_tokenizer.post_processor = TemplateProcessing(
+        single=template, pair=None, special_tokens=ends
+    )
     return fast
 
 
@@ -196,6 +216,8 @@ def _drawn(kind: Kind, tokenizer: Any) -> Any:
                 **ids,
             )
         )
+    if kind in SEQ2SEQ:
+        return encoder_decoder(kind, tokenizer)
     if kind == "gpt2":
         return tf.GPT2LMHeadModel(
             tf.GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=CONTEXT_LENGTH, **ids)
@@ -209,6 +231,41 @@ def _drawn(kind: Kind, tokenizer: Any) -> Any:
         **ids,
     )
     return tf.BertModel(config, add_pooling_layer=kind == "bert")
+
+
+def encoder_decoder(family: str, tokenizer: Any) -> Any:
+    """A tiny random encoder-decoder of a family, in the shapes of T5 or of BART."""
+    import torch
+    import transformers as tf
+
+    ids: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "forced_eos_token_id": None,
+        "decoder_start_token_id": tokenizer.pad_token_id,
+        "d_model": 32,
+    }
+    if "t5" in family:
+        own = {"d_kv": 16, "d_ff": 64, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 2}
+    else:
+        ids["max_position_embeddings"] = CONTEXT_LENGTH
+        if family == "m2m_100":  # its positions are counted from the padding id on
+            ids["max_position_embeddings"] += len(tokenizer)
+        own = {f"{end}_{part}": size for end in ("encoder", "decoder")
+               for part, size in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 64))}  # fmt: skip
+    if family in ("bart", "mbart", "plbart", "blenderbot"):
+        ids["decoder_start_token_id"] = tokenizer.eos_token_id
+    config = tf.CONFIG_MAPPING[family](**ids, **own)
+    network = tf.AutoModelForSeq2SeqLM.from_config(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.ndim > 1 and parameter.requires_grad:
+                parameter.normal_(std=0.15)
+        if (bias := getattr(network, "final_logits_bias", None)) is not None:
+            bias.normal_(std=0.5)
+    return network
 
 
 def _sentence_files(folder: Path) -> None:

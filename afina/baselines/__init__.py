@@ -17,11 +17,13 @@ from afina.baselines import (
     base as base_itself,
 )
 from afina.baselines import (
+    copied,
     embedding_linear,
     embedding_ridge,
     few_shot,
     few_shot_nearest,
     few_shot_random,
+    lead,
     linear,
     majority,
     mean,
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 BASELINES: Mapping[str, Builder] = {
     "majority": majority.build,
     "nearest": nearest.build,
+    "lead": lead.build,
+    "copy": copied.build,
     "linear": linear.build,
     "embedding_linear": embedding_linear.build,
     "mean": mean.build,

@@ -17,6 +17,7 @@ from afina.baselines.request import (
     question_text,
 )
 from afina.baselines.shots import typical
+from afina.baselines.untuned import build_untuned
 from afina.errors import DataError, ModelError
 from afina.tasks import Classify, Generate
 from afina.types import (
@@ -53,6 +54,8 @@ class Prompted(Fitted):
 def build_prompted(request: Request, name: str, wished_shots: int) -> Baseline:
     """A decoder with its instruction and as many examples as fit; fewer are told in a note."""
     base = request.the_base(name)
+    if base.kind == "seq2seq" and not wished_shots:
+        return build_untuned(request, name)
     if base.kind == "encoder":
         return _by_vectors(request, name, wished_shots)
     model = load_decoder(request, name)
@@ -86,6 +89,12 @@ def load_decoder(request: Request, name: str) -> Model:
             f"{name} asks a language model in a prompt, and {base.name} is an encoder",
             where="evaluate.baselines",
             do="take zero_shot, few_shot or embedding_linear, which an encoder can serve",
+        )
+    if base.kind == "seq2seq":
+        raise ModelError(
+            f"{name} shows examples in a prompt, and {base.name} was not made to read any",
+            where="evaluate.baselines",
+            do="take zero_shot, nearest, lead or copy",
         )
     written = task if isinstance(task, Generate) else Generate(answer="text")
     return load(base, written, None, **request.loading())

@@ -14,7 +14,7 @@ from afina.data.conversation import RowFault, messages_in, sharegpt_in, text_in,
 from afina.data.formats import Wanted, rows_of
 from afina.data.jsonrows import StrictError, parse_all
 from afina.data.lines import lines
-from afina.data.rows import Notes, Problem, Row, file_and_row, kind, place
+from afina.data.rows import Notes, Problem, Row, file_and_row, flat, kind, place
 from afina.data.shapes import PARTS, same_name
 from afina.data.sources import HubSource, find, opened
 from afina.errors import DataError
@@ -61,15 +61,15 @@ def as_input(value: Asked, where: str, columns: Columns | None = None) -> Input:
 
 
 def _row(row: Mapping[str, Any], columns: Columns) -> Input:
+    row = flat(row)
     tools = tools_in(_value(row, "tools", None), "tools")
     for part in ("messages", "conversations"):
         column = _column(row, part, columns)
         if column is not None:
             turns = _turns(row[column], column)
             return Input(_with_system(row, _open_ended(turns, column)), tools)
-    column = next(
-        (c for part in ("prompt", "text") if (c := _column(row, part, columns)) is not None), None
-    )
+    parts = ("source", "prompt", "text") if columns.source else ("prompt", "text", "source")
+    column = next((c for part in parts if (c := _column(row, part, columns)) is not None), None)
     if column is None:
         raise RowFault(
             "",

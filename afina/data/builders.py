@@ -211,6 +211,13 @@ def _verdict(value: object, path: str) -> bool:
     raise RowFault(path, f"{shown(value)} says neither good nor bad", "write true or false")
 
 
+def _source_and_target(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
+    columns = shape.columns["source"], shape.columns["target"]
+    source, target = (text_in(values[column], f"column {column}") for column in columns)
+    messages = (Message("user", source), Message("assistant", target))
+    return _conversation(messages, (), f"column {columns[0]}", notes, place)
+
+
 def _turns(value: object, column: str, role: str, notes: Notes) -> tuple[Message, ...]:
     """A text as one turn, or a list of messages."""
     if isinstance(value, list):
@@ -362,5 +369,6 @@ BUILDERS: dict[str, Callable[[Shape, Values, Notes, Any], Example]] = {
     "text and label": _labelled,
     "pair of texts and number": _numbered,
     "text and number": _numbered,
+    "source and target": _source_and_target,
     "raw text": _raw,
 }

@@ -15,7 +15,7 @@ from afina.data.content import ID_CHARACTERS, canonical, content_id, digest
 from afina.data.conversation import RowFault
 from afina.data.formats import Wanted, rows_of
 from afina.data.hub import read_hub
-from afina.data.rows import MAX_PROBLEMS, Notes, Problem, Row, raise_problems, shown, usable
+from afina.data.rows import MAX_PROBLEMS, Notes, Problem, Row, flat, raise_problems, shown, usable
 from afina.data.shapes import NEEDS, Ambiguous, Shape, tell
 from afina.data.sources import HubSource, display_names, find
 from afina.errors import DataError, nearest
@@ -151,6 +151,7 @@ class _OneFile:
         """Raises DataError with all problems found, as far as they were looked for."""
         problems: list[Problem] = []
         for row in usable(rows, problems):
+            row = replace(row, values=flat(row.values))
             if self.shape is None:
                 self.shape = self._tell(row)
             problem = self._take(row, self.shape)

@@ -107,3 +107,12 @@ def shown(value: object, limit: int = 60) -> str:
     """A value short enough for a message."""
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def flat(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``{"translation": {"en": …, "es": …}}`` as the columns ``translation.en``, ``translation.es``."""
+    pair = values.get("translation")
+    if not isinstance(pair, Mapping):
+        return values
+    rest = {k: v for k, v in values.items() if k != "translation"}
+    return {**rest, **{f"translation.{k}": v for k, v in pair.items()}}

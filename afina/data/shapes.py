@@ -51,6 +51,14 @@ PARTS: dict[str, tuple[str, ...]] = {
         "completion", "answer", "response", "output", "reply", "solution", "target", "respuesta",
         "salida",
     ),
+    "source": (
+        "source", "document", "article", "text", "dialogue", "original", "src", "fuente", "documento",
+        "artículo", "articulo", "texto", "origen",
+    ),
+    "target": (
+        "target", "summary", "highlights", "abstract", "translation", "tgt", "resumen", "traducción",
+        "traduccion", "destino",
+    ),
     "messages": ("messages",),
     "conversations": ("conversations", "conversation"),
     "chosen": ("chosen", "preferred_output", "preferred"),
@@ -112,6 +120,7 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
     ("text and label", LabelledExample, ("text", "label"), ()),
     ("pair of texts and number", NumberExample, ("text", "text_b", "number"), ()),
     ("text and number", NumberExample, ("text", "number"), ()),
+    ("source and target", ChatExample, ("source", "target"), ()),
     ("raw text", TextExample, ("text",), ()),
 )
 """Name, example, parts it needs, parts it may have; the first that fits is taken, if the task
@@ -120,7 +129,8 @@ takes its examples."""
 NEEDS: dict[type[Example], str] = {
     LabelledExample: "text and label (columns text, label; text_b for pairs)",
     NumberExample: "text and number (columns text, number; text_b for pairs)",
-    ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output)",
+    ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output), or "
+    "a source and a target",
     PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",
     JudgedExample: "judged answers (columns prompt, completion, good)",
     TextExample: "raw text (column text)",

@@ -1,8 +1,9 @@
-"""Scores of overlapping text: chrF, BLEU and ROUGE-L.
+"""Scores of overlapping text: chrF, BLEU and ROUGE.
 
 chrF (Popović 2015) and BLEU (Papineni et al. 2002) are corpus scores equal to sacrebleu's with one
-reference and its defaults. ROUGE-L (Lin 2004) is the mean over rows of the F of the longest common
-subsequence of words, equal to the ``rouge-score`` package without stemming on ASCII text.
+reference and its defaults. ROUGE (Lin 2004) is the mean over rows of an F of words, of pairs of words
+or of the longest common subsequence, equal to the ``rouge-score`` package without stemming on ASCII
+text.
 """
 
 from __future__ import annotations
@@ -67,6 +68,31 @@ def rouge_counting(context: Context) -> Counting:
         common = longest_common_subsequence(right, given)
         total = len(right) + len(given)
         return {0: 2.0 * common / total if total else 0.0, 1: 1.0}
+
+    return Counting(2, count)
+
+
+def rouge_1_counting(context: Context) -> Counting:
+    """As ``rouge_counting``, of common words."""
+    return _grams_counting(context, "rouge_1", 1)
+
+
+def rouge_2_counting(context: Context) -> Counting:
+    """As ``rouge_counting``, of common pairs of neighbouring words."""
+    return _grams_counting(context, "rouge_2", 2)
+
+
+def _grams_counting(context: Context, name: str, order: int) -> Counting:
+    context.require_text(name)
+
+    def grams(text: str) -> Counter[tuple[str, ...]]:
+        found = words(text)
+        return Counter(tuple(found[i : i + order]) for i in range(len(found) - order + 1))
+
+    def count(_: Example, gold: Answer, answer: Answer) -> Row:
+        right, given = grams(gold.text), grams(answer.text)
+        total = right.total() + given.total()
+        return {0: 2.0 * (right & given).total() / total if total else 0.0, 1: 1.0}
 
     return Counting(2, count)
 
@@ -202,6 +228,19 @@ OVERLAP_SCORERS: tuple[Scorer, ...] = (
         "rouge_l",
         "F of the longest common sequence of words, averaged over the rows (ROUGE-L).",
         rouge_counting,
+        mean,
+    ),
+    Scorer(
+        "rouge_1",
+        "F of the words in common with the right answer, averaged over the rows (ROUGE-1).",
+        rouge_1_counting,
+        mean,
+    ),
+    Scorer(
+        "rouge_2",
+        "F of the pairs of neighbouring words in common with the right answer, averaged over the rows "
+        "(ROUGE-2).",
+        rouge_2_counting,
         mean,
     ),
 )

@@ -239,6 +239,8 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "chrf": ("chrF", "chrF"),
     "bleu": ("BLEU", "BLEU"),
     "rouge_l": ("ROUGE-L", "ROUGE-L"),
+    "rouge_1": ("ROUGE-1", "ROUGE-1"),
+    "rouge_2": ("ROUGE-2", "ROUGE-2"),
     "preference_accuracy": ("Preference accuracy", "Acierto de preferencia"),
     "preference_gain": ("Preference gained on the base", "Preferencia ganada a la base"),
 }
@@ -323,5 +325,8 @@ SENTENCES_OF_METRICS: Mapping[str, str] = {
     "preference_gain": "Parte de las filas cuya mejor respuesta ha ganado probabilidad a la peor desde "
     "la base (con respuestas sueltas: se movió como fue juzgada); la propia base tiene la mitad.",
     "rouge_l": "F de la secuencia común de palabras más larga, promediado por filas (ROUGE-L).",
+    "rouge_1": "F de las palabras en común con la respuesta correcta, promediado por filas (ROUGE-1).",
+    "rouge_2": "F de los pares de palabras vecinas en común con la respuesta correcta, promediado por "
+    "filas (ROUGE-2).",
 }
 """The scorers' own sentences in Spanish; the English ones stand with the scorers."""

@@ -99,9 +99,9 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[Loss
     ready = prepare(recipe, Path.cwd(), say=say)
     if ready.plan.recipe.task.head != "tokens":
         raise DataError(
-            "a classifier has no tokens in the loss: it learns the label of each text",
+            "a task that writes no text has no tokens of an answer in the loss",
             where="task",
-            do="--show-loss is for task: generate",
+            do="--show-loss is for task: generate and task: transform",
         )
     where = {e.id: e.where for e in ready.dataset.train}
     return [

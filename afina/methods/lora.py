@@ -53,7 +53,7 @@ class Lora(Method):
             use_dora=self.dora,
             use_rslora=self.rslora,
             fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in module.modules()),
-            task_type="CAUSAL_LM" if head == "tokens" else "FEATURE_EXTRACTION",
+            task_type=_peft_task(module, head),
         )
         wrapped: torch.nn.Module = get_peft_model(module, config, autocast_adapter_dtype=False)
         return wrapped
@@ -76,6 +76,13 @@ def linear_names(module: torch.nn.Module) -> list[str]:
         for name, layer in module.named_modules()
         if (isinstance(layer, Linear) or type(layer).__name__ == "Conv1D") and layer is not output
     ]
+
+
+def _peft_task(module: torch.nn.Module, head: Head) -> str:
+    if head != "tokens":
+        return "FEATURE_EXTRACTION"
+    both = getattr(getattr(module, "config", None), "is_encoder_decoder", False)
+    return "SEQ_2_SEQ_LM" if both else "CAUSAL_LM"
 
 
 def _ends(name: str, target: str) -> bool:

@@ -89,11 +89,20 @@ class Partial(Method):
 
 
 def block_list(module: torch.nn.Module) -> tuple[str, int]:
-    """Name and length of the longest list of equal blocks: the layers of the model."""
+    """Name and length of the longest list of equal blocks: the layers of the model.
+
+    A list inside a block (T5's) is none of them. Of an encoder-decoder the decoder's: they are the
+    upper ones.
+    """
     from torch.nn import ModuleList
 
     best, depth = "", 0
+    both = getattr(getattr(module, "config", None), "is_encoder_decoder", False)
     for name, child in module.named_modules():
+        if both and "decoder" not in name.split("."):
+            continue
+        if best and name.startswith(f"{best}."):
+            continue
         if isinstance(child, ModuleList) and len(child) > depth:
             best, depth = name, len(child)
     if not depth:
@@ -114,6 +123,8 @@ def _layer_index(name: str, prefix: str) -> int | None:
 
 def _below(module: torch.nn.Module, name: str, prefix: str) -> bool:
     """Whether a parameter outside the layers stands before them (it is frozen with them)."""
+    if "layernorm_embedding" in name:  # BART names it last, and works with it first
+        return True
     order = [n for n, _ in module.named_parameters()]
     first_layer = next(i for i, n in enumerate(order) if n.startswith(prefix + "."))
     return order.index(name) < first_layer

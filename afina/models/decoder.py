@@ -17,6 +17,7 @@ import torch
 from afina.models.cache import KeyValueCache, takes_cache
 from afina.models.load import Model
 from afina.models.network import TokenNetwork
+from afina.models.seq2seq import SourceNetwork
 
 SHORTEST_PREFIX = 16
 """Tokens from which a shared beginning is worth a run of its own."""
@@ -176,7 +177,7 @@ def continued(model: Model, prefix: Prefix, ids: torch.Tensor) -> torch.Tensor:
 
 def core_of(model: Model) -> Any:
     """The Transformers language model. A classifier has none: TypeError, a fault of the caller."""
-    if not isinstance(model.network, TokenNetwork):
+    if not isinstance(model.network, TokenNetwork | SourceNetwork):
         raise TypeError("a classifier writes no text")
     return model.network.core
 

@@ -60,7 +60,7 @@ def work_out(folder: Path, card: Mapping[str, Any]) -> Base:
         licence_note=note,
         context_length=_context(checked, config),
         hidden_size=int(config.hidden_size),
-        layers=int(config.num_hidden_layers),
+        layers=_layers(config, kind),
         vocabulary=checked.rows or int(config.vocab_size),
         pooling=_pooling(folder),
         chat_template=_has_template(folder),
@@ -75,15 +75,25 @@ def work_out(folder: Path, card: Mapping[str, Any]) -> Base:
 
 def _parameters(checked: Checked) -> int:
     tied = checked.config.get("tie_word_embeddings", True) and any(
-        n.endswith(("embed_tokens.weight", "wte.weight")) for n in checked.tensors
+        n.endswith(("embed_tokens.weight", "wte.weight", "shared.weight")) for n in checked.tensors
     )
+    shared = any(n in ("shared.weight", "model.shared.weight") for n in checked.tensors)
     return sum(
         tensor.numbers
         for name, tensor in checked.tensors.items()
         if tensor.dtype in FLOATING
         and not (tied and name == "lm_head.weight")
-        and not name.endswith("inv_freq")
+        and not (shared and name.endswith("embed_tokens.weight"))
+        and not name.endswith(("inv_freq", "final_logits_bias"))
     )
+
+
+def _layers(config: Any, kind: structure.Kind) -> int:
+    if kind != "seq2seq":
+        return int(config.num_hidden_layers)
+    ends = (("encoder_layers", "decoder_layers"), ("num_layers", "num_decoder_layers"))
+    pair = next(p for p in ends if all(getattr(config, name, None) for name in p))
+    return sum(int(getattr(config, name)) for name in pair)
 
 
 def _dtype(checked: Checked) -> str:

@@ -13,11 +13,13 @@ from typing import Literal
 import torch
 
 from afina.errors import ModelError, RequestError
-from afina.models.decoder import Decoder, Prefix, shared_length, work_prefix
+from afina.models.decoder import Decoder, Prefix, core_of, shared_length, work_prefix
 from afina.models.detokenise import StopText, TextStream
 from afina.models.draw import Drawn, check_sampling, draw, generator_for
 from afina.models.load import Model
 from afina.models.sampling import Piece, Sampling
+from afina.models.seq2seq import SourceDecoder
+from afina.tasks import Transform
 
 ROWS_AT_ONCE = 32
 """Rows of a batch where nothing else is asked."""
@@ -100,7 +102,8 @@ def generate(
     if not prompts:
         return []
     rows = [_row(model, p, sampling, i, bool(sampling.stop)) for i, p in enumerate(prompts)]
-    prefix = work_prefix(model, prompts[0][: shared_length(prompts)])
+    shared = 0 if model.task.reads_source else shared_length(prompts)
+    prefix = work_prefix(model, prompts[0][:shared])
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].prompt))
     while order:
         size = _rows_that_fit(rows[order[0]], batch_size or ROWS_AT_ONCE)
@@ -123,7 +126,13 @@ def check_prompt(model: Model, tokens: int) -> None:
     if tokens < 1:
         raise RequestError("the prompt is empty", where="prompt", do="write something")
     context = model.base.context_length
-    if tokens >= context:
+    if model.task.reads_source and tokens > context:
+        raise ModelError(
+            f"the text has {tokens} tokens; {model.base.name} reads {context}",
+            where="prompt",
+            do=f"shorten it by {tokens - context} tokens or more",
+        )
+    if not model.task.reads_source and tokens >= context:
         raise ModelError(
             f"the prompt has {tokens} tokens; {model.base.name} takes {context}, with the answer",
             where="prompt",
@@ -135,6 +144,22 @@ def check_prompt(model: Model, tokens: int) -> None:
 # ---------------------------------------------------------------------------- inside
 
 
+def answer_room(model: Model, prompt_tokens: int) -> int:
+    """Tokens that the context leaves for an answer; an encoder-decoder has a context for each."""
+    if not isinstance(model.task, Transform):
+        return model.base.context_length - prompt_tokens
+    return model.base.context_length - len(model.renderer.opening(model.task.target_language))
+
+
+def _decoder(
+    model: Model, prompts: Sequence[Sequence[int]], room: int, prefix: Prefix | None = None
+) -> Decoder | SourceDecoder:
+    if not isinstance(model.task, Transform):
+        return Decoder(model, prompts, room, prefix)
+    opening = model.renderer.opening(model.task.target_language)
+    return SourceDecoder(core_of(model), prompts, opening, room, model.device)
+
+
 def _row(
     model: Model, prompt: Sequence[int], sampling: Sampling, index: int, as_text: bool
 ) -> _Row:
@@ -142,7 +167,7 @@ def _row(
     check_prompt(model, len(prompt))
     return _Row(
         prompt=tuple(prompt),
-        limit=min(sampling.max_new_tokens, model.base.context_length - len(prompt)),
+        limit=min(sampling.max_new_tokens, answer_room(model, len(prompt))),
         generator=generator_for(sampling.seed, index),
         text=TextStream(model.renderer) if as_text else None,
         stop=StopText(sampling.stop),
@@ -155,7 +180,7 @@ def _rows_that_fit(longest: _Row, wished: int) -> int:
 
 def _write(model: Model, rows: list[_Row], sampling: Sampling, prefix: Prefix | None) -> None:
     """Write the answers of one batch."""
-    decoder = Decoder(model, [r.prompt for r in rows], max(r.limit for r in rows), prefix)
+    decoder = _decoder(model, [r.prompt for r in rows], max(r.limit for r in rows), prefix)
     stop_ids = model.renderer.stop_ids
     while True:
         drawn = draw(decoder.logits, sampling, [r.ids for r in rows], [r.generator for r in rows])
@@ -181,7 +206,7 @@ def _written(model: Model, row: _Row) -> Written:
 
 
 def _pieces(model: Model, row: _Row, sampling: Sampling) -> Iterator[Piece]:
-    decoder = Decoder(model, [row.prompt], row.limit)
+    decoder = _decoder(model, [row.prompt], row.limit)
     while True:
         (drawn,) = draw(decoder.logits, sampling, [row.ids], [row.generator])
         text = row.take(drawn, model.renderer.stop_ids)

@@ -6,6 +6,7 @@ The same rows and the same ``Network`` methods as in training; only the sums are
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -61,13 +62,17 @@ def check_fits(model: Model, rows: Sequence[Sequence[int]], names: Sequence[str]
 def answer_losses(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
     """For each row: the negative log-probability of its targets in nats, and their number."""
     result: list[tuple[float, int]] = [(0.0, 0)] * len(rows)
-    for part in like_lengths([len(r.ids) for r in rows]):
+    for part in like_lengths([r.longest for r in rows]):
         ids, lengths = padded([rows[i].ids for i in part], model.device)
+        sources = padded([rows[i].source for i in part], model.device)
         targets = torch.full_like(ids, IGNORED)
         for place, i in enumerate(part):
             targets[place, : len(rows[i].targets)] = torch.tensor(rows[i].targets)
         counts = (targets[:, 1:] != IGNORED).sum(1).tolist()
-        batch = Batch(ids, lengths, targets, "tokens", torch.arange(len(ids), device=ids.device))
+        each = torch.arange(len(ids), device=ids.device)
+        batch = Batch(ids, lengths, targets, "tokens", each)
+        if rows[0].source:
+            batch = replace(batch, sources=sources[0], source_lengths=sources[1])
         values = model.network.token_logprobs(batch).double().cpu()
         start = 0
         for i, count in zip(part, counts, strict=True):

@@ -18,6 +18,8 @@ from afina.models.network import Body, LabelNetwork, TagNetwork, TokenNetwork, V
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.render import ChatRenderer
+from afina.models.safe_config import read_json
+from afina.models.seq2seq import SourceNetwork
 from afina.models.sources import Base
 from afina.tasks import Pooled
 from afina.types import Head, Method, Task
@@ -70,7 +72,17 @@ def load_renderer(base: Base) -> ChatRenderer:
             where=str(base.folder),
             do="convert it once with Transformers: AutoTokenizer.from_pretrained(…).save_pretrained(…)",
         )
-    return ChatRenderer(tokenizer)
+    return ChatRenderer(tokenizer, _start_of(base) if base.kind == "seq2seq" else None)
+
+
+def _start_of(base: Base) -> int | None:
+    """The token with which the base's decoder begins; what generation is told wins."""
+    for name in ("generation_config.json", "config.json"):
+        path = base.folder / name
+        found = read_json(path).get("decoder_start_token_id") if path.is_file() else None
+        if isinstance(found, int):
+            return found
+    return None
 
 
 @quiet()
@@ -97,11 +109,15 @@ def load(
     stored = torch.float32 if method is not None and not method.adapter else dtype
     attention = "sdpa" if exact else register_attention()
     module = _load_module(base, task, method, stored, dtype, device, attention)
+    # A table of sines is a parameter of some families, and none of a method's to move.
+    fixed = [p for p in module.parameters() if not p.requires_grad]
     torch.manual_seed(seed)
     if method is None:
         module.requires_grad_(False)
     else:
         module = method.apply(module, task.head)
+        for parameter in fixed:
+            parameter.requires_grad_(False)
         if method.adapter and not exact:
             fuse_adapters(module)
     network = _with_head(module, base, task)
@@ -113,7 +129,7 @@ def load(
 
 def _with_head(module: nn.Module, base: Base, task: Task) -> Body:
     if task.head == "tokens":
-        return TokenNetwork(module)
+        return SourceNetwork(module) if task.reads_source else TokenNetwork(module)
     if task.head == "labels":
         return LabelNetwork(module, pooling_of(base, task), task.outputs)
     if task.head == "tags":
@@ -133,12 +149,33 @@ def check_kind(base: Base, task: Task) -> None:
     """Raises ModelError if the base cannot be tuned, or not for this task."""
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
-    if task.head == "tokens" and base.kind != "decoder":
+    if task.reads_source and base.kind != "seq2seq":
+        raise ModelError(
+            f"{base.architecture} is no encoder-decoder",
+            where=f"base: {base.name}",
+            do="take one (T5, BART, Marian …), or task: generate with a decoder",
+        )
+    if base.kind == "seq2seq" and not task.reads_source:
+        raise ModelError(
+            f"{base.architecture} is an encoder-decoder: it turns one text into another",
+            where=f"base: {base.name}",
+            do=f"set task: transform, or take another base for task: {task.name}",
+        )
+    if task.head == "tokens" and base.kind == "encoder":
         raise ModelError(
             f"{base.architecture} is an encoder: it writes no text",
             where=f"base: {base.name}",
             do="take a decoder (afina models list), or task: classify",
         )
+
+
+def auto_class(task: Task) -> Any:
+    """Transformers' class that loads a base for a task."""
+    import transformers
+
+    if task.reads_source:
+        return transformers.AutoModelForSeq2SeqLM
+    return transformers.AutoModelForCausalLM if task.head == "tokens" else transformers.AutoModel
 
 
 def _load_module(
@@ -150,8 +187,6 @@ def _load_module(
     device: str,
     attention: str,
 ) -> nn.Module:
-    from transformers import AutoModel, AutoModelForCausalLM
-
     options: dict[str, Any] = {
         "dtype": stored,
         "trust_remote_code": False,
@@ -160,7 +195,7 @@ def _load_module(
     }
     if method is not None and method.four_bit:
         options |= _four_bit(method, compute, device)
-    kind: Any = AutoModelForCausalLM if task.head == "tokens" else AutoModel
+    kind = auto_class(task)
     try:
         module: nn.Module = kind.from_pretrained(
             base.folder, attn_implementation=attention, **options

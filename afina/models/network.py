@@ -93,15 +93,7 @@ class TokenNetwork(Body):
         states = self._flat_states(batch, counted)
         if states is None:
             states = self.hidden(batch.ids)[:, :-1][counted]
-        head = self.core.get_output_embeddings()
-        if head.weight.requires_grad or not torch.is_grad_enabled():
-            starts = range(0, len(targets), HEAD_CHUNK) if len(targets) else (0,)
-            parts = [slice(start, start + HEAD_CHUNK) for start in starts]
-            return torch.cat([_logprobs(head(states[p]), targets[p]) for p in parts])
-        result: torch.Tensor = FrozenHeadLogprobs.apply(  # type: ignore[no-untyped-call]
-            states, targets, head.weight, head.bias
-        )
-        return result
+        return logprobs_of_head(states, targets, self.core.get_output_embeddings())
 
 
 class LabelNetwork(Body):
@@ -253,6 +245,25 @@ def _to_slopes(logits: torch.Tensor, wanted: torch.Tensor, logprobs: torch.Tenso
     scores.mul_(-1.0 / total)
     scores.scatter_add_(1, wanted, torch.ones_like(right))
     logits.copy_(scores)
+
+
+def logprobs_of_head(
+    states: torch.Tensor, targets: torch.Tensor, head: Any, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Log-probabilities [N], float32, of targets [N] behind states [N, D], some at a time.
+
+    ``bias`` [V] is added to what the head gives.
+    """
+    if head.weight.requires_grad or not torch.is_grad_enabled():
+        starts = range(0, len(targets), HEAD_CHUNK) if len(targets) else (0,)
+        parts = [slice(start, start + HEAD_CHUNK) for start in starts]
+        added: Any = 0.0 if bias is None else bias
+        return torch.cat([_logprobs(head(states[p]) + added, targets[p]) for p in parts])
+    own = head.bias if bias is None else bias if head.bias is None else head.bias + bias
+    result: torch.Tensor = FrozenHeadLogprobs.apply(  # type: ignore[no-untyped-call]
+        states, targets, head.weight, own
+    )
+    return result
 
 
 def _logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

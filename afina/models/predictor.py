@@ -19,8 +19,8 @@ from afina.models.load import Model
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
-from afina.tasks import Classify, Generate, Pooled
-from afina.types import Answer, Encoded, Example, Input, LabelledExample, Task
+from afina.tasks import Classify, Pooled, Written
+from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
 """Longest answer where neither the task nor the request says."""
@@ -41,9 +41,12 @@ class TunedModel:
         self.base = model.base.name
         self.created = created
         self.batch_size = batch_size
-        self.context_length = model.base.context_length
-        self.kinds: frozenset[str] = frozenset({*model.task.serves, "embedding"})
-        self._embedder = Embedder.of(model)
+        reads = model.task.reads_source
+        self.context_length = model.base.context_length * (2 if reads else 1)
+        self.kinds: frozenset[str] = frozenset(
+            model.task.serves if reads else {*model.task.serves, "embedding"}
+        )
+        self._embedder = None if reads else Embedder.of(model)
 
     @classmethod
     def open(
@@ -72,6 +75,11 @@ class TunedModel:
     def max_new_tokens(self) -> int:
         """Longest answer in tokens where a request does not say."""
         return _answer_limit(self.task)
+
+    @property
+    def usual_tokens(self) -> int | None:
+        """Longest completion in tokens where a request does not say; None: as the API has it."""
+        return self.max_new_tokens if self.task.reads_source else None
 
     def describe(self) -> dict[str, object]:
         """What answers, in a few facts."""
@@ -104,6 +112,8 @@ class TunedModel:
         yes or no for each label there is.
         """
         rows = [self._encoded(example) for example in examples]
+        for read in ([r.source for r in rows],) if self.task.reads_source else ():
+            check_fits(self.model, read, [e.where for e in examples])
         check_fits(self.model, [r.ids for r in rows], [e.where for e in examples])
         if isinstance(self.task, Classify):
             scores = label_scores(self.model, [r.ids for r in rows], self.batch_size)
@@ -120,6 +130,8 @@ class TunedModel:
 
         A question that is too long is cut where the training rows were cut (``Model.cut_to``).
         """
+        if isinstance(given, str) and self.task.reads_source:
+            given = Input((Message("user", given),))
         if isinstance(given, str):
             return self.model.renderer.completion(given)
         return self._cut(self.whole_prompt(given))
@@ -132,14 +144,15 @@ class TunedModel:
     def longest_prompt(self) -> int:
         """Tokens of a question up to which it is read whole and leaves room for an answer."""
         context, limit = self.context_length, self.model.cut_to or self.context_length
-        if self.model.head != "tokens":
+        if self.model.head != "tokens" or self.task.reads_source:
             return limit
         return min(limit, context - min(self.max_new_tokens, context // 2))
 
     def _cut(self, ids: tuple[int, ...]) -> tuple[int, ...]:
         if self.model.cut_to is None:
             return ids
-        return shorten_prompt(ids, self.model.head, self.longest_prompt)
+        keeps_end = self.model.head == "tokens" and not self.task.reads_source
+        return shorten_prompt(ids, self.longest_prompt, keeps_end=keeps_end)
 
     def _encoded(self, example: Example) -> Encoded:
         """A row with its answer. Raises ModelError where the answer itself would be cut."""
@@ -165,7 +178,7 @@ class TunedModel:
         Raises before the first piece: RequestError for a model that writes nothing or senseless
         settings, ModelError for a prompt that leaves no room.
         """
-        if "chat" not in self.kinds:
+        if "completion" not in self.kinds:
             raise RequestError(
                 f"{self.name} was trained with task: {self.task.name}: it writes no text",
                 where="model",
@@ -174,7 +187,11 @@ class TunedModel:
         return stream(self.model, self.prompt(given), sampling)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of length 1 for each text."""
+        """One vector of length 1 for each text. Raises RequestError for an encoder-decoder."""
+        if self._embedder is None:
+            raise RequestError(
+                f"{self.name} gives no vectors", where="model", do="ask /v1/completions"
+            )
         vectors: list[list[float]] = self._embedder.vectors(texts, normalised=True).tolist()
         return vectors
 
@@ -211,7 +228,7 @@ def find_device(wished: str) -> str:
 
 
 def _answer_limit(task: Task) -> int:
-    return (task.max_new_tokens if isinstance(task, Generate) else None) or MAX_NEW_TOKENS
+    return (task.max_new_tokens if isinstance(task, Written) else None) or MAX_NEW_TOKENS
 
 
 def _label_loss(

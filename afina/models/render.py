@@ -26,8 +26,11 @@ class ChatRenderer:
     Control tokens written inside a message are encoded as the text they are, never as control.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
+    def __init__(self, tokenizer: Any, start: int | None = None) -> None:
+        """``start``: the token with which the decoder of an encoder-decoder begins."""
         self.tokenizer = tokenizer
+        self.start = start
+        self._languages: dict[tuple[str, bool], Any] = {}
         self.has_template = bool(getattr(tokenizer, "chat_template", None))
         self._backend = copy.deepcopy(tokenizer.backend_tokenizer)
         self._backend.no_padding()  # some tokenizer files pad every text to 128, or cut it there
@@ -88,13 +91,71 @@ class ChatRenderer:
             ids = ids[:-1]
         return ids
 
+    def source(self, text: str, language: str | None = None) -> tuple[int, ...]:
+        """Ids that the encoder of an encoder-decoder reads.
+
+        Raises ModelError if the tokenizer writes language codes and none is given, or the reverse.
+        """
+        return tuple(self._speaking(language, False).encode(text, add_special_tokens=True).ids)
+
+    def target(self, text: str, language: str | None = None) -> tuple[int, ...]:
+        """Ids that the decoder writes: its start token, the text, the end. Errors as ``source``."""
+        if self.start is None:
+            raise ModelError(
+                "the base does not say with which token its decoder begins",
+                where="config.json: decoder_start_token_id",
+                do="add it, or take another base",
+            )
+        ids = self._speaking(language, True).encode(text, add_special_tokens=True).ids
+        return (self.start, *ids)
+
+    def opening(self, language: str | None = None) -> tuple[int, ...]:
+        """What every target begins with: the start token, and a language code where there is one."""
+        empty = self.target("", language)
+        end = next((i for i, t in enumerate(empty) if i and t in self.stop_ids), len(empty))
+        return empty[:end]
+
+    def _speaking(self, language: str | None, writes: bool) -> Any:
+        """The backend with the special tokens of a language; the plain one where there are none."""
+        has = hasattr(self.tokenizer, "set_tgt_lang_special_tokens")
+        if language is None and not has:
+            return self._literal
+        if language is None or not has:
+            key = "target_language" if writes else "source_language"
+            raise ModelError(
+                "the tokenizer of this base writes language codes, and none is named"
+                if has
+                else "the tokenizer of this base writes no language codes",
+                where=f"task.{key}",
+                do="name one, such as en_XX" if has else "leave it out",
+            )
+        if (language, writes) not in self._languages:
+            self._languages[language, writes] = self._made_to_speak(language, writes)
+        return self._languages[language, writes]
+
+    def _made_to_speak(self, language: str, writes: bool) -> Any:
+        if self.tokenizer.convert_tokens_to_ids(language) in (None, self.tokenizer.unk_token_id):
+            raise ModelError(
+                f"the base knows no language {language}",
+                where="task.target_language" if writes else "task.source_language",
+                do="write the code as its tokenizer has it, such as en_XX or eng_Latn",
+            )
+        tokenizer = copy.deepcopy(self.tokenizer)
+        set_language = "set_tgt_lang_special_tokens" if writes else "set_src_lang_special_tokens"
+        getattr(tokenizer, set_language)(language)
+        backend = tokenizer.backend_tokenizer
+        backend.no_padding()
+        backend.no_truncation()
+        backend.encode_special_tokens = True
+        return backend
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of an answer's ids, control tokens left out."""
         return str(self.tokenizer.decode(list(ids), skip_special_tokens=True))
 
     def pieces(self, row: Encoded) -> tuple[tuple[str, bool], ...]:
         """A trained row as text, cut where the loss begins and ends; control tokens shown."""
-        cut: list[tuple[list[int], bool]] = []
+        cut: list[tuple[list[int], bool]] = [(list(row.source), False)] if row.source else []
         for token, target in zip(row.ids, row.targets, strict=True):
             counts = target != IGNORED
             if not cut or cut[-1][1] != counts:

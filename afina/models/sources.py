@@ -46,13 +46,14 @@ class Base:
     """A base model in a local folder: config.json, tokenizer.json, model*.safetensors.
 
     ``parameters`` counts tied weights once; ``bytes`` are those of the weights files; ``pooling``
-    is what a sentence encoder was made with; ``sha256`` is over the config's meaning and the
+    is what a sentence encoder was made with; ``layers`` are those of the encoder and the decoder
+    together where there are both; ``sha256`` is over the config's meaning and the
     weights.
     """
 
     name: str
     folder: Path
-    kind: Literal["encoder", "decoder"]
+    kind: Literal["encoder", "decoder", "seq2seq"]
     architecture: str
     model_type: str
     parameters: int

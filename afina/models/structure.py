@@ -13,11 +13,18 @@ from typing import Any, Literal
 from afina.errors import ModelError
 from afina.models.tensors import StoredTensor, names
 
-Kind = Literal["encoder", "decoder"]
+Kind = Literal["encoder", "decoder", "seq2seq"]
+ENCODER_DECODERS = frozenset(
+    {"t5", "mt5", "umt5", "bart", "mbart", "marian", "pegasus", "m2m_100", "blenderbot"}
+)
+"""Families of encoder-decoders of text whose losses and answers are tested."""
 
 
 def kind_of(config: Mapping[str, Any], where: Path) -> Kind:
-    """Whether the network reads both ways or writes. Raises ModelError for what is neither."""
+    """Whether the network reads both ways, writes, or does one after the other (``seq2seq``).
+
+    Raises ModelError for what is none of them.
+    """
     from transformers.models.auto import modeling_auto as known
 
     family = str(config["model_type"])
@@ -26,10 +33,12 @@ def kind_of(config: Mapping[str, Any], where: Path) -> Kind:
         config.get("is_encoder_decoder")
         or family in known.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES
     ):
+        if family in ENCODER_DECODERS:
+            return "seq2seq"
         raise ModelError(
-            f"{architecture} is an encoder-decoder, which Afina does not tune yet",
+            f"{architecture} is an encoder-decoder of a family that Afina does not tune",
             where=str(where),
-            do="take a decoder (afina models list) and write the input into the prompt",
+            do=f"take one of {', '.join(sorted(ENCODER_DECODERS))}, or a decoder",
         )
     if "vision_config" in config or "audio_config" in config:
         raise ModelError(
@@ -114,13 +123,18 @@ def check_structure(
 def _expected(config: Any, kind: Kind) -> tuple[dict[str, tuple[int, ...]], str]:
     """Shapes by name of a network's weights, tied ones once, and the prefix of its body."""
     import torch
-    from transformers import AutoModel, AutoModelForCausalLM
+    import transformers
 
-    maker: Any = AutoModel if kind == "encoder" else AutoModelForCausalLM
+    makers: dict[Kind, Any] = {
+        "encoder": transformers.AutoModel,
+        "decoder": transformers.AutoModelForCausalLM,
+        "seq2seq": transformers.AutoModelForSeq2SeqLM,
+    }
     with torch.device("meta"):
-        network = maker.from_config(config, trust_remote_code=False)
+        network = makers[kind].from_config(config, trust_remote_code=False)
     tied = set(getattr(network, "all_tied_weights_keys", None) or {})
-    shapes = {n: tuple(p.shape) for n, p in network.named_parameters() if n not in tied}
+    made_anew = set(getattr(network, "_keys_to_ignore_on_save", None) or [])
+    shapes = {n: tuple(p.shape) for n, p in network.named_parameters() if n not in tied | made_anew}
     return shapes, str(getattr(network, "base_model_prefix", ""))
 
 

@@ -57,6 +57,10 @@ class Columns(Knobs):
     """The right answer."""
     messages: str | None = None
     """A conversation: a list of ``{role, content}``."""
+    source: str | None = None
+    """The text that is turned into another; ``translation.en`` for a column of translations."""
+    target: str | None = None
+    """The text that it is turned into."""
     chosen: str | None = None
     """The better of two answers."""
     rejected: str | None = None

@@ -40,8 +40,9 @@ class Completion:
         """Count the prompts and find the room for each answer. Raises ApiError if one has none."""
         counts = await self.house.worker.count_all(self.model, self.asked.prompts)
         self.prompt_tokens = sum(counts)
+        usual = self.model.usual_tokens or DEFAULT_MAX_TOKENS
         self.rooms = tuple(
-            self.house.room(self.model, count, self.asked.max_tokens, DEFAULT_MAX_TOKENS, "prompt")
+            self.house.room(self.model, count, self.asked.max_tokens, usual, "prompt")
             for count in counts
         )
 

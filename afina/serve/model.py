@@ -43,6 +43,11 @@ class ServedModel(Protocol):
         """Tokens of prompt and answer together; for embeddings and labels, of one text."""
         ...
 
+    @property
+    def usual_tokens(self) -> int | None:
+        """Longest completion where the request states none; None: the OpenAI API's default."""
+        ...
+
     def count_tokens(self, given: Input | str) -> int:
         """Tokens of the prompt as ``stream`` (or ``embed``, ``predict``) would see it."""
         ...

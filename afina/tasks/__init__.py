@@ -6,12 +6,15 @@ from afina.tasks.classify import Classify
 from afina.tasks.generate import Generate
 from afina.tasks.pooled import Pooled
 from afina.tasks.regress import Regress
+from afina.tasks.transform import Transform
+from afina.tasks.written import Written
 from afina.types import Task
 
 TASKS: tuple[type[Task], ...] = (
     Classify,
     Generate,
     Regress,
+    Transform,
 )
 
-__all__ = ["TASKS", "Classify", "Generate", "Pooled", "Regress"]
+__all__ = ["TASKS", "Classify", "Generate", "Pooled", "Regress", "Transform", "Written"]

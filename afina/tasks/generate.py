@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal, cast
 
-from pydantic import Field
-
 from afina.errors import DataError
 from afina.tasks import calls
+from afina.tasks.written import Written
 from afina.types import (
     IGNORED,
     Answer,
@@ -24,11 +23,10 @@ from afina.types import (
     PreferenceExample,
     Renderer,
     Targets,
-    Task,
 )
 
 
-class Generate(Task):
+class Generate(Written):
     """Answer an instruction or a conversation with text, or with JSON."""
 
     name: Literal["generate"] = "generate"
@@ -38,8 +36,6 @@ class Generate(Task):
     """System message put before every conversation that has none, in training and in serving."""
     loss_on: Literal["answers", "last_answer"] = "answers"
     """Which assistant turns are learned: all with weight, or only the last."""
-    max_new_tokens: int | None = Field(None, ge=1, le=131_072)
-    """Longest answer in tokens; left out: twice the longest answer of the training data."""
 
     accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample, PreferenceExample, JudgedExample)
     head: ClassVar[Head] = "tokens"

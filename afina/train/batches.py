@@ -63,29 +63,32 @@ def collate(rows: Sequence[Encoded], *, kind: Targets, device: torch.device) -> 
 
     sequences = [s for row in rows for s in row.sequences]
     lengths = [len(s.ids) for s in sequences]
-    width = max(lengths)
-    ids = torch.zeros(len(sequences), width, dtype=torch.long)
-    for i, sequence in enumerate(sequences):
-        ids[i, : lengths[i]] = torch.tensor(sequence.ids)
+    ids = _padded([s.ids for s in sequences], torch.long)
     noted = [s.noted for s in sequences]
+    sources = source_lengths = None
+    if sequences[0].source:
+        sources = _padded([s.source for s in sequences], torch.long).to(device)
+        source_lengths = torch.tensor([len(s.source) for s in sequences]).to(device)
     return Batch(
         ids.to(device),
         torch.tensor(lengths).to(device),
-        _targets(sequences, kind, width).to(device),
+        _targets(sequences, kind, ids.shape[1]).to(device),
         kind,
         torch.tensor([i for i, row in enumerate(rows) for _ in row.sequences]).to(device),
         tuple(r.row for r in rows),
-        _padded(noted).to(device) if any(noted) else None,
+        _padded(noted, torch.float32).to(device) if any(noted) else None,
         torch.tensor([s.worth for s in sequences], dtype=torch.float32).to(device),
+        sources=sources,
+        source_lengths=source_lengths,
     )
 
 
-def _padded(noted: Sequence[Sequence[float]]) -> torch.Tensor:
+def _padded(rows: Sequence[Sequence[float]], dtype: torch.dtype) -> torch.Tensor:
     import torch
 
-    padded = torch.zeros(len(noted), max(map(len, noted)))
-    for i, numbers in enumerate(noted):
-        padded[i, : len(numbers)] = torch.tensor(numbers, dtype=torch.float32)
+    padded = torch.zeros(len(rows), max(map(len, rows)), dtype=dtype)
+    for i, numbers in enumerate(rows):
+        padded[i, : len(numbers)] = torch.tensor(numbers, dtype=dtype)
     return padded
 
 

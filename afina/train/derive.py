@@ -9,7 +9,7 @@ from afina.methods import Full, Lora
 from afina.models.load import pooling_of
 from afina.models.sources import Base
 from afina.recipe import Recipe, Train
-from afina.tasks import Classify, Generate, Pooled, Regress
+from afina.tasks import Classify, Pooled, Regress, Written
 from afina.train.machine import Machine
 from afina.train.passes import count_tokens
 from afina.train.rows import Rows
@@ -50,8 +50,9 @@ def choose_method(recipe: Recipe, base: Base) -> tuple[Method, str]:
     """The method when the recipe names none, and why."""
     if recipe.method is not None:
         return recipe.method, "as the recipe says"
-    if base.kind == "encoder" and base.parameters <= 400e6:
-        return Full(), f"an encoder of {base.parameters / 1e6:,.0f} M parameters trains whole"
+    if base.kind != "decoder" and base.parameters <= 400e6:
+        what = "an encoder" if base.kind == "encoder" else "an encoder-decoder"
+        return Full(), f"{what} of {base.parameters / 1e6:,.0f} M parameters trains whole"
     return Lora(), f"a base of {base.parameters / 1e6:,.0f} M parameters: small updates are enough"
 
 
@@ -73,7 +74,7 @@ def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
         chosen = None if task.pooling == "auto" else task.pooling
         book.take("task.pooling", chosen, pooling, reason)
         return task.model_copy(update={"pooling": pooling})
-    if isinstance(task, Generate):
+    if isinstance(task, Written):
         longest = max((sum(t >= 0 for t in r.targets) for r in rows.kept), default=1)
         limit = book.take(
             "task.max_new_tokens",
@@ -165,7 +166,8 @@ def _derive_flat(
     book: Book, train: Train, task: Task, rows: Rows, batch: int, size: int, machine: Machine
 ) -> bool:
     """Whether rows are laid end to end."""
-    if task.head != "tokens" or machine.device != "cpu" or train.exact:
+    apart = task.head != "tokens" or task.reads_source
+    if apart or machine.device != "cpu" or train.exact:
         if train.flat:
             raise RecipeError(
                 "rows are laid end to end only for language models, on a CPU, without train.exact",

@@ -39,13 +39,15 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Parts:
-    """Sizes that the estimate needs. ``lowest`` is the share of layers below which nothing trains."""
+    """Sizes that the estimate needs. ``lowest`` is the share of layers below which nothing trains;
+    ``passed`` the share of the body that one token passes (half of an encoder-decoder)."""
 
     total: int
     trained: int
     head: int
     embedding: int
     lowest: float
+    passed: float = 1.0
 
 
 def estimate(
@@ -57,10 +59,10 @@ def estimate(
     epochs = steps * train.batch_size / max(1, len(rows.kept))
     tokens = int(rows.tokens * epochs)
     loss_tokens = int(rows.loss_tokens * epochs)
-    body = max(0, parts.total - parts.embedding)
+    body = max(0, parts.total - parts.embedding) * parts.passed
     forward = 2.0 * body
     back = 2.0 * body * (1 - parts.lowest)
-    weights = 2.0 * min(parts.trained, body)
+    weights = 2.0 * min(parts.trained * parts.passed, body)
     operations = tokens * (forward + back + weights) + loss_tokens * 4.0 * parts.head
     bfloat16 = train.precision == "bfloat16"
     speed = machine.bfloat16_gflops if bfloat16 else machine.float32_gflops
@@ -85,7 +87,7 @@ def _memory(recipe: Recipe, base: Base, rows: Rows, parts: Parts, width: int, de
         weights = parts.total * width
     moving = parts.trained * (12 + (4 if width == 2 else 0) + width)
     pass_tokens = train.micro_batch_size * rows.widest
-    depth = base.layers * (1 - parts.lowest)
+    depth = base.layers * (1 - parts.lowest) * parts.passed
     # What autograd keeps for a token and layer, counted over the tensors of a gated block with
     # adapters: about 34 vectors of the hidden size.
     activations = int(pass_tokens * depth * base.hidden_size * 34 * width)
@@ -105,7 +107,8 @@ def _disk(recipe: Recipe, parts: Parts, bfloat16: bool) -> int:
 def count_parts(parameters: Sequence[tuple[str, int, bool]], facts: Mapping[str, Any]) -> Parts:
     """Sizes from ``(name, numbers, moves)`` of every parameter and the base's facts.
 
-    ``facts``: ``layers``, ``block_prefix``, ``embedding`` and ``head`` in numbers.
+    ``facts``: ``layers``, ``block_prefix``, the place ``first_layer`` among all layers of the first
+    block under that prefix, ``passed``, and ``embedding`` and ``head`` in numbers.
     """
     prefix = str(facts["block_prefix"]) + "."
     lowest = float(facts["layers"])
@@ -113,7 +116,8 @@ def count_parts(parameters: Sequence[tuple[str, int, bool]], facts: Mapping[str,
         if not moves:
             continue
         if prefix in name:
-            lowest = min(lowest, float(name.split(prefix, 1)[1].split(".", 1)[0]))
+            own = float(name.split(prefix, 1)[1].split(".", 1)[0])
+            lowest = min(lowest, own + float(facts["first_layer"]))
         elif name.startswith("head."):
             continue
         else:
@@ -124,4 +128,5 @@ def count_parts(parameters: Sequence[tuple[str, int, bool]], facts: Mapping[str,
         head=int(facts["head"]),
         embedding=int(facts["embedding"]),
         lowest=lowest / max(1.0, float(facts["layers"])),
+        passed=float(facts["passed"]),
     )

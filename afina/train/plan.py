@@ -205,14 +205,14 @@ def _check_room(cost: Estimate, machine: Machine) -> None:
 def measure_parts(base: Base, task: Task, method: Method) -> Parts:
     """What would train and how large it is, from the shapes alone (no weights are read)."""
     import torch
-    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers import AutoConfig
 
     from afina.methods.partial import block_list
+    from afina.models.load import auto_class
 
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
-    kind: Any = AutoModelForCausalLM if task.head == "tokens" else AutoModel
     with torch.device("meta"):
-        module = kind.from_config(config)
+        module = auto_class(task).from_config(config)
         prefix, layers = block_list(module)
         embedding = module.get_input_embeddings().weight.numel()
         head = module.get_output_embeddings().weight.numel() if task.head == "tokens" else 0
@@ -230,5 +230,12 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
     outside = embedding + (0 if tied else head)
     return count_parts(
         found,
-        {"layers": layers, "block_prefix": prefix, "embedding": outside, "head": head},
+        {
+            "layers": base.layers if task.reads_source else layers,
+            "first_layer": base.layers - layers if task.reads_source else 0,
+            "passed": 0.5 if task.reads_source else 1.0,
+            "block_prefix": prefix,
+            "embedding": outside,
+            "head": head,
+        },
     )

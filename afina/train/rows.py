@@ -27,8 +27,10 @@ class Rows:
 
     @property
     def widest(self) -> int:
-        """Most tokens that one row takes in a padded pass: its longest sequence for each of its own."""
-        return max((r.longest * len(r.sequences) for r in self.kept), default=0)
+        """Most tokens that one row takes in a padded pass: its longest sequence for each of its own, and
+        as much again where a source is read."""
+        each = (r.longest * len(r.sequences) * (2 if r.source else 1) for r in self.kept)
+        return max(each, default=0)
 
     @property
     def longest(self) -> int:

@@ -5,8 +5,8 @@ Imports no torch: a task, an objective or a method that needs it imports it insi
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
@@ -24,20 +24,22 @@ from afina.types.examples import (
     Role,
     TextExample,
 )
+from afina.types.tokens import (
+    IGNORED,
+    Batch,
+    Encoded,
+    Head,
+    Network,
+    Rendered,
+    Renderer,
+    Targets,
+)
 
 if TYPE_CHECKING:
     import torch
 
-Head = Literal["tokens", "labels", "tags", "vector"]
-"""What a network is asked for: log-probabilities of tokens; scores of labels for each text; scores
-of labels for each token; a vector for each text."""
-Targets = Literal["tokens", "one_label", "labels", "number", "tags", "span", "nothing"]
-"""What a row's targets mean: the next tokens; one right label, or any number of them; a number; a
-label for each token; first and last token of a stretch; nothing (the rows themselves say it)."""
 Kept = Literal["model", "peft", "bottleneck"]
 """A part of a tuned model on disk: all of it, an adapter in PEFT's format, or bottlenecks in ours."""
-IGNORED = -100
-"""Target of a token that is not in the loss (the convention of PyTorch's cross-entropy)."""
 
 
 class Knobs(BaseModel):
@@ -69,135 +71,6 @@ class Likelihood(Protocol):
         ...
 
 
-# ---------------------------------------------------------------------------- tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """Token ids of a conversation and, for each, whether the loss counts it."""
-
-    ids: tuple[int, ...]
-    in_loss: tuple[bool, ...]
-
-
-class Renderer(Protocol):
-    """The one place where a conversation becomes tokens; the room ``models`` has the only one."""
-
-    def conversation(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
-    ) -> Rendered:
-        """The whole conversation; in the loss: assistant turns with weight, up to their end token."""
-        ...
-
-    def prompt(
-        self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
-    ) -> tuple[int, ...]:
-        """Everything up to where the assistant begins to speak."""
-        ...
-
-    def text(self, text: str, second: str | None = None) -> tuple[int, ...]:
-        """A bare text, or a pair, with the tokenizer's own special tokens (for encoders)."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """An example as numbers. ``row`` is the example's id.
-
-    ``targets``, by their kind (``Targets``): ``tokens`` and ``tags``, one id a token (IGNORED outside
-    the loss); ``one_label`` and ``labels``, 1.0 or 0.0 a label; ``number``, one; ``span``, two token
-    positions. ``others`` are the further sequences of a row that is made of several (the worse
-    answer beside the better one, the passage beside its question). ``noted`` are numbers that were
-    worked out once before training (``Objective.observe``). ``worth`` is what an objective is told of
-    the sequence: 1 for a better answer and -1 for a worse one, an advantage, 0 for one that is only
-    looked at.
-    """
-
-    row: str
-    ids: tuple[int, ...]
-    targets: tuple[int, ...] | tuple[float, ...]
-    others: tuple[Encoded, ...] = ()
-    noted: Sequence[float] = ()
-    worth: float = 1.0
-
-    @property
-    def sequences(self) -> tuple[Encoded, ...]:
-        """The row's own sequence and the others."""
-        return (self, *self.others)
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all sequences."""
-        return sum(len(s.ids) for s in self.sequences)
-
-    @property
-    def longest(self) -> int:
-        """Tokens of the longest sequence."""
-        return max(len(s.ids) for s in self.sequences)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Sequences of one forward pass, padded on the right.
-
-    ``ids`` int64 [B, T]; ``lengths`` int64 [B]; ``targets`` by their ``kind``: int64 [B, T] (tokens,
-    tags), float32 [B, C] (labels, number), int64 [B, 2] (span), [B, 0] (nothing). A row of several
-    sequences takes as many places, one after the other: ``row_of`` int64 [B] says whose each is.
-    ``rows`` are the examples' ids, to name them when a loss is not finite. ``noted`` float32 [B, K]:
-    what ``Objective.observe`` gave, padded with 0 where it gave fewer. ``worth`` float32 [B]: as in
-    ``Encoded``. ``step`` float32 [K]: what ``Objective.survey`` said of the whole step.
-    """
-
-    ids: torch.Tensor
-    lengths: torch.Tensor
-    targets: torch.Tensor
-    kind: Targets
-    row_of: torch.Tensor
-    rows: tuple[str, ...] = ()
-    noted: torch.Tensor | None = None
-    worth: torch.Tensor | None = None
-    step: torch.Tensor | None = None
-
-    def only(self, places: torch.Tensor) -> Batch:
-        """The sequences at ``places`` (bool [B]), as wide as the longest of them."""
-        lengths = self.lengths[places]
-        width = int(lengths.max()) if len(lengths) else 0
-        targets = self.targets[places]
-        return replace(
-            self,
-            ids=self.ids[places, :width],
-            lengths=lengths,
-            targets=targets[:, :width] if self.kind in ("tokens", "tags") else targets,
-            row_of=self.row_of[places],
-            noted=None if self.noted is None else self.noted[places],
-            worth=None if self.worth is None else self.worth[places],
-        )
-
-
-class Network(Protocol):
-    """A model as the objectives see it: no template, no files, no padding rules."""
-
-    def token_logprobs(self, batch: Batch) -> torch.Tensor:
-        """Log-probability [N] of each target in the loss, row by row; float32, differentiable.
-
-        The target at position t is predicted from the tokens before t; the first token of a row
-        has no prediction and is never in the loss.
-        """
-        ...
-
-    def label_scores(self, batch: Batch) -> torch.Tensor:
-        """Scores (logits) [B, C], float32, differentiable."""
-        ...
-
-    def tag_scores(self, batch: Batch) -> torch.Tensor:
-        """Scores (logits) [B, T, C] of each token, float32, differentiable."""
-        ...
-
-    def vectors(self, batch: Batch) -> torch.Tensor:
-        """One vector [B, D] a sequence, float32, differentiable, of any length."""
-        ...
-
-
 # ---------------------------------------------------------------------------- what is chosen
 
 
@@ -209,6 +82,9 @@ class Task(Knobs):
     head: ClassVar[Head]
     serves: ClassVar[tuple[str, ...]]
     """What a server can be asked for (``afina.serve.KINDS``), besides vectors."""
+    reads_source: ClassVar[bool] = False
+    """True for a task of encoder-decoders, which read a source apart from what they write; it has no
+    vectors."""
 
     @property
     def targets(self) -> Targets:

@@ -15,7 +15,7 @@ from afina.baselines import BASELINES, build
 from afina.errors import DataError, ModelError, RecipeError
 from afina.models.sources import Base
 from afina.recipe import Evaluate
-from afina.tasks import TASKS, Classify, Generate
+from afina.tasks import TASKS, Classify, Generate, Transform
 from afina.types import (
     Answer,
     ChatExample,
@@ -345,3 +345,48 @@ def test_the_room_is_imported_without_torch() -> None:
     code = "import afina.models, afina.baselines, sys; print({'torch', 'sklearn'} & {*sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def articles(count: int, gold: int) -> list[Example]:
+    """Four sentences; the right summary is the first ``gold`` of them, in other words at the end."""
+    chance = random.Random(gold)
+    vocabulary = [word for words in WORDS.values() for word in words]
+    rows: list[Example] = []
+    for i in range(count):
+        said = [f"{' '.join(chance.choices(vocabulary, k=6))}." for _ in range(4)]
+        turns = (Message("user", " ".join(said)), Message("assistant", " ".join(said[:gold])))
+        rows.append(ChatExample(id=str(i), where=f"row {i}", messages=turns))
+    return rows
+
+
+@pytest.mark.parametrize("gold", [1, 3])
+def test_lead_takes_as_many_sentences_as_the_summaries_have(gold: int) -> None:
+    task, rows = Transform(kind="summary"), articles(20, gold)
+    found = build("lead", task=task, train=rows[:12], base=None)
+    assert right(task, rows[12:], found) == 1.0
+    (one,) = found.predict([Input((Message("user", "¿Sólo una? Sí! Fin… y más"),))])
+    assert one.text == {1: "¿Sólo una?", 3: "¿Sólo una? Sí! Fin…"}[gold]
+
+
+def test_copy_gives_the_source_back() -> None:
+    task, rows = Transform(kind="translation"), articles(4, 1)
+    found = build("copy", task=task, train=rows, base=None)
+    assert [a.text for a in found.predict(questions(task, rows))] == [
+        q.text for q in questions(task, rows)
+    ]
+
+
+def test_an_encoder_decoder_is_asked_untuned(tiny: Tiny) -> None:
+    from afina.models.load import load
+    from afina.models.predictor import TunedModel
+
+    rows = articles(4, 1)
+    task = Transform(kind="summary", prefix="summarize: ", max_new_tokens=8)
+    found = build("zero_shot", task=task, train=rows, base=tiny("t5"))
+    asked = questions(task, rows)
+    plain = TunedModel(load(tiny("t5"), task))
+    assert found.predict(asked) == plain.predict(asked)
+    assert isinstance(found, Likelihood)
+    assert found.negative_log_likelihood(rows) == plain.negative_log_likelihood(rows)
+    with pytest.raises(ModelError, match="not made to read any"):
+        build("few_shot", task=task, train=rows, base=tiny("t5"))

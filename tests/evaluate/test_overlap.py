@@ -85,7 +85,7 @@ def test_edges_equal_sacrebleu(gold: str, answer: str) -> None:
     assert score("bleu", [gold], [answer]) == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["chrf", "bleu", "rouge_l"])
+@pytest.mark.parametrize("name", ["chrf", "bleu", "rouge_l", "rouge_1", "rouge_2"])
 def test_a_resample_is_the_score_of_the_drawn_rows(name: str) -> None:
     golds, given = pairs(3, count=6)
     found = SCORERS[name].score(resample([matrix(name, golds, given)], 20, seed=5)[0])
@@ -124,8 +124,11 @@ def test_rouge_l_is_the_mean_of_the_rows() -> None:
     assert score("rouge_l", golds, given) == pytest.approx((first + 0) / 2)
 
 
-def test_rouge_l_equals_rouge_score_on_ascii() -> None:
-    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer(["rougeL"])
+@pytest.mark.parametrize(
+    ("name", "theirs"), [("rouge_l", "rougeL"), ("rouge_1", "rouge1"), ("rouge_2", "rouge2")]
+)
+def test_rouge_equals_rouge_score_on_ascii(name: str, theirs: str) -> None:
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer([theirs])
     random = Random(1)
     vocabulary = [
         "The",
@@ -143,8 +146,8 @@ def test_rouge_l_equals_rouge_score_on_ascii() -> None:
     for _ in range(60):
         gold = " ".join(random.choices(vocabulary, k=random.randint(0, 15)))
         answer = " ".join(random.choices(vocabulary, k=random.randint(0, 15)))
-        expected = scorer.score(gold, answer)["rougeL"].fmeasure
-        assert score("rouge_l", [gold], [answer]) == pytest.approx(expected)
+        expected = scorer.score(gold, answer)[theirs].fmeasure
+        assert score(name, [gold], [answer]) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

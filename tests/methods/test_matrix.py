@@ -38,7 +38,7 @@ class Row:
     method: dict[str, Any]
     moves: str
     merges: bool = False
-    kinds: tuple[Kind, ...] = ("bert", "minilm", "gpt2", "llama")
+    kinds: tuple[Kind, ...] = ("bert", "minilm", "gpt2", "llama", "t5", "bart")
 
     @property
     def id(self) -> str:
@@ -51,11 +51,13 @@ ROWS = [
     Row({"name": "full"}, "."),
     Row(
         {"name": "partial", "train_layers": 1},
-        r"\.(layer|layers|h)\.1\.|\.pooler\.|module\.((transformer|model)\.)?(norm|ln_f)\.",
+        r"^(?!.*relative_attention_bias|.*\.encoder\.(block|layers)|.*block\.0)"
+        r".*\.(layer|layers|h|block)\.1\."
+        r"|\.pooler\.|module\.((transformer|model)\.)?(norm|ln_f)\.|decoder\.final_layer_norm",
     ),
     Row({"name": "lora", "rank": 4}, "lora_", merges=True),
     Row({"name": "lora", "rank": 4, "dora": True}, "lora_", merges=True),
-    Row({"name": "qlora", "rank": 4}, "lora_", kinds=("minilm", "llama")),
+    Row({"name": "qlora", "rank": 4}, "lora_", kinds=("minilm", "llama", "t5", "bart")),
     Row({"name": "adapter", "size": 8}, rf"\.bottleneck\.|{BLOCK_NORM}"),
     Row({"name": "adapter", "size": 8, "layer_norms": False}, r"\.bottleneck\."),
     Row({"name": "adapter", "size": 8, "variant": "pfeiffer"}, rf"\.bottleneck\.|{BLOCK_NORM}"),
@@ -65,6 +67,8 @@ TASKS: dict[Kind, tuple[str, ...]] = {
     "minilm": ("classify",),
     "gpt2": ("generate",),
     "llama": ("classify", "generate"),
+    "t5": ("transform",),
+    "bart": ("transform",),
 }
 CELLS = [
     pytest.param(row, kind, task, id=f"{row.id}-{kind}-{task}")

@@ -28,6 +28,7 @@ class FakeModel:
     created: int = 1_700_000_000
     kinds: frozenset[str] = ALL
     context_length: int = 200
+    usual_tokens: int | None = None
     pause_seconds: float = 0.02
     asked: list[tuple[Input | str, Sampling]] = field(default_factory=list)
     said: int = 0
