@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.evaluate import Report
     from afina.models.predictor import TunedModel
+    from afina.retrieval import Rag
     from afina.store import Run as RunFolder
     from afina.train.loop import Watcher
     from afina.train.plan import Plan
@@ -167,7 +168,14 @@ class Run:
 
     def predict(self, asked: Sequence[Asked]) -> list[Answer]:
         """One answer for each: a text, a list of ``{role, content}``, a row of data, an Input."""
-        return self.model.predict(as_inputs(asked, self.recipe.data.columns))
+        return self._answers.predict(as_inputs(asked, self.recipe.data.columns))
+
+    @cached_property
+    def _answers(self) -> TunedModel | Rag:
+        """The model as it answers: with its documents, if it learned with them."""
+        from afina import flow
+
+        return flow.as_asked(self.recipe, self.model)
 
     def evaluate(self, *, say: Say = _silent, language: str = "en") -> Report:
         """Measure the model and its baselines on the sealed test; write the report."""
@@ -184,10 +192,16 @@ class Run:
         say: Say = print,
     ) -> None:
         """Answer over HTTP as the OpenAI API does, until Ctrl-C."""
-        from afina.serve import serve
+        from afina.retrieval import Rag
+        from afina.serve import ServedModel, serve
+        from afina.serve.grounded import Grounded
 
+        answers = self._answers
+        model: ServedModel = self.model
+        if isinstance(answers, Rag):
+            model = Grounded(model, answers)
         key = api_key or os.environ.get("AFINA_API_KEY") or None
-        serve([self.model], host=host, port=port, api_key=key, say=say)
+        serve([model], host=host, port=port, api_key=key, say=say)
 
 
 def home_folder(home: str | Path | None = None) -> Path:

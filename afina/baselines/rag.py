@@ -12,10 +12,11 @@ from afina.baselines.request import Baseline, Fitted, Request
 from afina.errors import DataError, RecipeError
 from afina.recipe import Recipe, Retrieval
 from afina.retrieval import Index, Rag
-from afina.types import Example
+from afina.types import Answer, Example, Input, Renderer, Task
 
 if TYPE_CHECKING:
     from afina.models.predictor import TunedModel
+    from afina.models.sources import Base
 
 
 class Grounded(Fitted):
@@ -80,6 +81,35 @@ def ground(model: TunedModel, index: Index, settings: Retrieval, name: str = "tu
         passages=settings.passages,
         prompt=settings.prompt,
     )
+
+
+def reader(
+    index: Index,
+    settings: Retrieval,
+    task: Task,
+    base: Base,
+    renderer: Renderer,
+    max_length: int | None,
+) -> Rag:
+    """Puts passages into rows to learn from, as they will be put into questions; answers nothing."""
+    from afina.models.predictor import MAX_NEW_TOKENS
+
+    context = base.context_length
+    return Rag(
+        index,
+        _Silent(),
+        count_tokens=lambda given: len(task.prompt(given, renderer)),
+        room=min(max_length or context, context) - min(MAX_NEW_TOKENS, context // 2),
+        passages=settings.passages,
+        prompt=settings.prompt,
+    )
+
+
+class _Silent:
+    """Stands where nobody is asked."""
+
+    def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+        return [Answer("") for _ in inputs]
 
 
 def over_documents(

@@ -15,6 +15,7 @@ from afina.types import Input, Message
 
 if TYPE_CHECKING:
     from afina.models.predictor import TunedModel
+    from afina.retrieval import Rag
 
 EXAMPLES = (
     "afina chat last",
@@ -46,7 +47,9 @@ def verb(
             where="afina chat --json",
             do="afina predict RUN FILE answers in JSON",
         )
+    from afina import flow
     from afina.models.predictor import TunedModel
+    from afina.retrieval import Rag
     from afina.store import Run
 
     opened = Run.open(to.home, run)
@@ -54,7 +57,9 @@ def verb(
     if model.model.cut_to is not None:
         to.say(f"what is over {model.longest_prompt:,} tokens is cut, as in training")
     if "chat" in model.kinds:
-        talk = Conversation(to, model, system, max_tokens, temperature)
+        found = flow.as_asked(flow.recipe_of(opened), model, to.say)
+        rag = found if isinstance(found, Rag) else None
+        talk = Conversation(to, model, system, max_tokens, temperature, rag)
         _loop(to, talk.command, talk.answer)
     else:
         _loop(to, lambda word, _: word == "/reset", lambda text: _say(to, model, text))
@@ -107,8 +112,9 @@ class Conversation:
         system: str | None,
         max_tokens: int | None,
         temperature: float,
+        rag: Rag | None = None,
     ) -> None:
-        self.to, self.model = to, model
+        self.to, self.model, self.rag = to, model, rag
         self.system, self.max_tokens, self.temperature = system, max_tokens, temperature
         self.turns: list[Message] = []
 
@@ -130,6 +136,10 @@ class Conversation:
 
         head = (Message("system", self.system),) if self.system else ()
         given = Input((*head, *self.turns, Message("user", text)))
+        if self.rag is not None:
+            (found,) = self.rag.with_sources([given])
+            given = found.given
+            self.to.say(f"sources: {', '.join(found.sources) or 'none'}")
         limit = self.max_tokens or self.model.max_new_tokens
         sampling = Sampling(max_new_tokens=limit, temperature=self.temperature)
         said: list[str] = []

@@ -59,8 +59,11 @@ def verb(
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")
     tuned = TunedModel.open(opened.model_folder)
-    grounded = over_documents(tuned, documents, recipe, say=to.say) if documents else None
-    model: Predictor = grounded or tuned
+    model: Predictor = (
+        over_documents(tuned, documents, recipe, say=to.say)
+        if documents
+        else flow.as_asked(recipe, tuned, to.say)
+    )
     answers = _answers(model, questions, batch_size)
     if to.json:
         rows = list(answers)

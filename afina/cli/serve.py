@@ -103,12 +103,16 @@ def _opened(
 def _served(
     to: Terminal, model: TunedModel, recipe: Recipe | None, documents: list[str] | None
 ) -> ServedModel:
+    """The model over the documents that are named, or over those that it learned with."""
+    from afina import flow
     from afina.baselines.rag import over_documents
+    from afina.retrieval import Rag
     from afina.serve.grounded import Grounded
 
-    if not documents:
-        return model
-    return Grounded(model, over_documents(model, documents, recipe, say=to.say))
+    if documents:
+        return Grounded(model, over_documents(model, documents, recipe, say=to.say))
+    found = flow.as_asked(recipe, model, to.say) if recipe is not None else model
+    return Grounded(model, found) if isinstance(found, Rag) else model
 
 
 def _say(to: Terminal, text: str, names: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from afina.decide.desk import Desk
 from afina.decide.rows import Rows, shuffled
 from afina.decide.trial import Trial, method_named
-from afina.decide.ways import Replayed, Way
+from afina.decide.ways import Way
 from afina.decide.words import Said
 from afina.errors import AfinaError, Interrupted
 from afina.types import Example, Method
@@ -76,22 +76,12 @@ def _writes(desk: Desk) -> bool:
 
 
 def _reader(desk: Desk) -> Rag:
-    """Puts passages into rows to learn from, as they will be put into questions."""
-    from afina.models.predictor import MAX_NEW_TOKENS
-    from afina.retrieval import Rag
+    from afina.baselines.rag import reader
 
-    asked, task, index = desk.recipe.retrieval, desk.rows.task, desk.index
+    asked, index = desk.recipe.retrieval, desk.index
     assert asked is not None and index is not None
-    context = desk.base.context_length
-    answer = getattr(task, "max_new_tokens", None) or MAX_NEW_TOKENS
-    return Rag(
-        index,
-        Replayed("", ()),
-        count_tokens=lambda given: len(task.prompt(given, desk.renderer)),
-        room=min(desk.recipe.train.max_length or context, context) - min(answer, context // 2),
-        passages=asked.passages,
-        prompt=asked.prompt,
-    )
+    limit = desk.recipe.train.max_length
+    return reader(index, asked, desk.rows.task, desk.base, desk.renderer, limit)
 
 
 def tuned_ways(desk: Desk, trials: Sequence[Trial]) -> list[Way]:

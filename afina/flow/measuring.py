@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from afina.errors import RunError
 from afina.flow.lengths import measurable
+from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
 from afina.flow.record import command_of, recipe_of, record, reopen_dataset
 from afina.recipe import Recipe
@@ -76,7 +77,9 @@ def candidates(
             retrieval=recipe.retrieval,
         )
 
-    tuned = Candidate("tuned", lambda: TunedModel.open(run.model_folder), say)
+    tuned = Candidate(
+        "tuned", lambda: as_asked(recipe, TunedModel.open(run.model_folder), say), say
+    )
     names = recipe.evaluate.baselines or recipe.task.baselines()
     return [tuned, *(Candidate(name, opener(name), say) for name in names)]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from afina.errors import DataError, RecipeError, nearest
 from afina.flow.lengths import check_test
+from afina.flow.passages import documents_of, learning_reader, with_passages
 from afina.recipe import Recipe
 from afina.types import Derived
 
@@ -37,6 +38,8 @@ class Prepared:
     renderer: ChatRenderer
     rows: Rows
     validation: Rows
+    documents: str = ""
+    """Hash of the passages that the rows are learned with; empty without any."""
 
 
 @dataclass(frozen=True)
@@ -139,15 +142,17 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
         "on_too_long": recipe.train.on_too_long,
         "objective": recipe.objective,
     }
-    rows = encode(dataset.train, dataset.task, renderer, **rules)
-    validation = encode(dataset.validation, dataset.task, renderer, **rules)
+    reader = learning_reader(recipe, dataset.task, base, renderer, say)
+    rows = encode(with_passages(reader, dataset.train), dataset.task, renderer, **rules)
+    held = with_passages(reader, dataset.validation)
+    validation = encode(held, dataset.task, renderer, **rules)
     machine = probe(recipe.train.device, home, recipe.train.threads)
     recipe = _with_data(recipe, dataset)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
     long = check_test(dataset, base, renderer, recipe.train)
     derived = (*_derived_of(dataset), *plan.derived)
     plan = replace(plan, derived=derived, notes=(*plan.notes, *long))
-    return Prepared(plan, dataset, base, renderer, rows, validation)
+    return Prepared(plan, dataset, base, renderer, rows, validation, documents_of(reader))
 
 
 def _with_data(recipe: Recipe, dataset: Dataset) -> Recipe:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from afina.errors import AfinaError, Interrupted, RunError
 from afina.flow.erasure import write_index
+from afina.flow.passages import documents_of, learning_reader, with_passages
 from afina.flow.preparing import Prepared, Say, prepare, silent
 from afina.flow.record import command_of, folder_bytes, record, reopen_dataset
 from afina.recipe import Recipe, dump_recipe
@@ -28,6 +29,8 @@ def train(
     run.write("recipe.yaml", dump_recipe(ready.plan.recipe))
     run.write("plan.json", ready.plan.as_dict())
     ready.dataset.write(run.folder / "data")
+    if ready.documents:
+        run.write("data/documents.json", {"sha256": ready.documents})
     write_index(run, ready.dataset)
     record(run, ready.plan.recipe, {"status": "created"})
     return run, _train_in(run, ready, watch)
@@ -71,9 +74,18 @@ def _reopen(run: Run, say: Say) -> Prepared:
         "on_too_long": plan.recipe.train.on_too_long,
         "objective": plan.recipe.objective,
     }
-    rows = encode(dataset.train, dataset.task, renderer, **rules)
-    validation = encode(dataset.validation, dataset.task, renderer, **rules)
-    return Prepared(plan, dataset, base, renderer, rows, validation)
+    reader = learning_reader(plan.recipe, dataset.task, base, renderer, say)
+    documents = documents_of(reader)
+    if documents and documents != run.read("data/documents.json")["sha256"]:
+        raise RunError(
+            "the documents have changed since this run began",
+            where=f"{run.id}: retrieval.documents",
+            do="restore them, or start a new run",
+        )
+    rows = encode(with_passages(reader, dataset.train), dataset.task, renderer, **rules)
+    held = with_passages(reader, dataset.validation)
+    validation = encode(held, dataset.task, renderer, **rules)
+    return Prepared(plan, dataset, base, renderer, rows, validation, documents)
 
 
 def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:

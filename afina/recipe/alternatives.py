@@ -27,6 +27,9 @@ class Retrieval(Knobs):
     """Words that a passage repeats of the one before it, at most."""
     prompt: str = "Sources:\n\n{sources}\n\nQuestion: {question}"
     """What the question becomes; holds {sources} and {question}."""
+    learn: bool = False
+    """Whether rows are learned with their passages in the prompt, and the tuned model is measured
+    and served with them."""
     column: str | None = None
     """Column of the data that names the document which answers a row, for the hit rate; left out:
     a passage is a hit that holds most of the right answer's words."""

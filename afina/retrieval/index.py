@@ -5,8 +5,10 @@ Knows no models: what makes vectors is passed in.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, Protocol
 
 import numpy as np
@@ -70,6 +72,16 @@ class Index:
         self._bm25 = Bm25(texts) if way != "embeddings" else None
         self._vectors = self._embedder.passages(texts) if self._embedder else None
         self.shortened = 0
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the passages, in order: equal ones are found and shown alike."""
+        digest = hashlib.sha256(self.way.encode())
+        for passage in self.passages:
+            for text in (passage.id, passage.text):
+                data = text.encode("utf-8", "surrogatepass")
+                digest.update(len(data).to_bytes(8, "little") + data)
+        return digest.hexdigest()
 
     def search(self, questions: Sequence[str], count: int) -> list[list[Hit]]:
         """The best ``count`` passages of each question, best first; of equals, the earlier one.
