@@ -56,6 +56,32 @@ def find_blocks(module: torch.nn.Module) -> list[Block]:
     return found
 
 
+def block_list(module: torch.nn.Module) -> tuple[str, int]:
+    """Name and length of the longest list of equal blocks: the layers of the model.
+
+    A list inside a block (T5's) is none of them. Of an encoder-decoder the decoder's: they are the
+    upper ones.
+    """
+    from torch.nn import ModuleList
+
+    best, depth = "", 0
+    both = getattr(getattr(module, "config", None), "is_encoder_decoder", False)
+    for name, child in module.named_modules():
+        if both and "decoder" not in name.split("."):
+            continue
+        if best and name.startswith(f"{best}."):
+            continue
+        if isinstance(child, ModuleList) and len(child) > depth:
+            best, depth = name, len(child)
+    if not depth:
+        raise RecipeError(
+            "this base has no list of layers, so none can be frozen by count",
+            where="method",
+            do="name parameters in method.freeze and method.train, or take another method",
+        )
+    return best, depth
+
+
 def is_projection(layer: torch.nn.Module) -> bool:
     """A linear layer, or GPT-2's transposed one."""
     from torch.nn import Linear

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from afina.errors import RecipeError
+from afina.methods.blocks import block_list
 from afina.types import Head, Kept, Method
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ class Lora(Method):
     """Share of the inputs of each update dropped while training."""
     targets: Literal["all-linear"] | tuple[str, ...] = "all-linear"
     """Which linear layers get an update: all but the output head, or those whose names end so."""
+    layers: int | None = Field(None, ge=1)
+    """How many of the uppermost layers get an update; left out: all. The states of the layers below
+    are then worked only once (``train.frozen_bottom``)."""
     dora: bool = False
     """Learn magnitude and direction apart (DoRA, Liu et al. 2024, arXiv 2402.09353)."""
     rslora: bool = False
@@ -49,7 +53,7 @@ class Lora(Method):
             r=self.rank,
             lora_alpha=self.alpha if self.alpha is not None else 2 * self.rank,
             lora_dropout=self.dropout,
-            target_modules=self.targets if isinstance(self.targets, str) else list(self.targets),
+            target_modules=self._chosen(module, names),
             use_dora=self.dora,
             use_rslora=self.rslora,
             fan_in_fan_out=any(type(m).__name__ == "Conv1D" for m in module.modules()),
@@ -57,6 +61,23 @@ class Lora(Method):
         )
         wrapped: torch.nn.Module = get_peft_model(module, config, autocast_adapter_dtype=False)
         return wrapped
+
+    def _chosen(self, module: torch.nn.Module, names: list[str]) -> str | list[str]:
+        """The layers that get an update, in PEFT's words: by their ends, or by their whole names."""
+        if self.layers is None:
+            return self.targets if isinstance(self.targets, str) else list(self.targets)
+        prefix, depth = block_list(module)
+        if self.layers > depth:
+            raise RecipeError(
+                f"{self.layers} layers to update, and the base has {depth}",
+                where="method.layers",
+                do=f"take at most {depth}",
+            )
+        upper = tuple(f"{prefix}.{number}." for number in range(depth - self.layers, depth))
+        inside = [n for n in names if n.startswith(upper)]
+        if isinstance(self.targets, str):
+            return inside
+        return [n for n in inside if any(_ends(n, t) for t in self.targets)]
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         if parameters <= 500e6:

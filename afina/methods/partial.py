@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, field_validator
 
 from afina.errors import RecipeError
+from afina.methods.blocks import block_list
 from afina.methods.patterns import compiled, matching
 from afina.methods.rates import base_learning_rate
 from afina.types import Head, Method
@@ -86,32 +87,6 @@ class Partial(Method):
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         return base_learning_rate(parameters)
-
-
-def block_list(module: torch.nn.Module) -> tuple[str, int]:
-    """Name and length of the longest list of equal blocks: the layers of the model.
-
-    A list inside a block (T5's) is none of them. Of an encoder-decoder the decoder's: they are the
-    upper ones.
-    """
-    from torch.nn import ModuleList
-
-    best, depth = "", 0
-    both = getattr(getattr(module, "config", None), "is_encoder_decoder", False)
-    for name, child in module.named_modules():
-        if both and "decoder" not in name.split("."):
-            continue
-        if best and name.startswith(f"{best}."):
-            continue
-        if isinstance(child, ModuleList) and len(child) > depth:
-            best, depth = name, len(child)
-    if not depth:
-        raise RecipeError(
-            "this base has no list of layers, so none can be frozen by count",
-            where="method",
-            do="name parameters in method.freeze and method.train, or take another method",
-        )
-    return best, depth
 
 
 def _layer_index(name: str, prefix: str) -> int | None:

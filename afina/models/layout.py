@@ -130,6 +130,14 @@ class Layout:
         """Tokens of the longest row."""
         return int(self.key_index.shape[1])
 
+    def homes(self, lengths: torch.Tensor) -> torch.Tensor:
+        """For each flat token a place among the padded rows [B × width] where it stands."""
+        width = self.places.shape[1]
+        found = torch.empty(self.tokens, dtype=torch.long)
+        for row, length in enumerate(lengths.tolist()):
+            found[self.places[row, :length]] = torch.arange(row * width, row * width + length)
+        return found
+
     def table(self, name: str, heads: int) -> torch.Tensor:
         """An index table from rows [T × H] (``query``, ``key``) or back to them (``…_home``), int64."""
         if (name, heads) not in self._tables:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from afina.models import flat
+from afina.models.bottom import Halves
 from afina.models.layout import of_batch
 from afina.types import IGNORED, Batch
 
@@ -33,6 +34,9 @@ class Body(nn.Module):
     head: nn.Linear | None
     """A new head of ours, saved beside the body; None where the base's own, or none, is used."""
 
+    halves: Halves | None = None
+    """The frozen bottom and the rest; there only while a run trains with states of its own."""
+
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
@@ -42,6 +46,12 @@ class Body(nn.Module):
     def core(self) -> Any:
         """The Transformers model itself."""
         return getattr(self.module, "get_base_model", lambda: self.module)()
+
+    def core_for(self, batch: Batch) -> Any:
+        """The Transformers model; where the batch brings states, the part that goes on from them."""
+        if batch.states is None or self.halves is None:
+            return self.core
+        return self.halves.above(batch.states)
 
     def outputs(self, batch: Batch) -> torch.Tensor:
         """What this head gives for a batch, float32."""
@@ -68,9 +78,10 @@ class TokenNetwork(Body):
     def outputs(self, batch: Batch) -> torch.Tensor:
         return self.token_logprobs(batch)
 
-    def hidden(self, ids: torch.Tensor) -> torch.Tensor:
-        """Last hidden states [B, T, D] of right-padded ids [B, T]."""
-        out: torch.Tensor = self.core.base_model(input_ids=ids, use_cache=False).last_hidden_state
+    def hidden(self, batch: Batch) -> torch.Tensor:
+        """Last hidden states [B, T, D]."""
+        body = self.core_for(batch).base_model
+        out: torch.Tensor = body(input_ids=batch.ids, use_cache=False).last_hidden_state
         return out
 
     def _flat_states(self, batch: Batch, counted: torch.Tensor) -> torch.Tensor | None:
@@ -80,7 +91,10 @@ class TokenNetwork(Body):
         layout = of_batch(batch)
         if layout.tokens > FLAT_SHARE * batch.ids.numel():
             return None
-        return flat.states(self.core, layout).index_select(0, layout.places[:, :-1][counted])
+        core = self.core
+        if batch.states is not None and self.halves is not None:
+            core = self.halves.above(batch.states.flatten(0, 1)[layout.homes(batch.lengths)][None])
+        return flat.states(core, layout).index_select(0, layout.places[:, :-1][counted])
 
     def token_logprobs(self, batch: Batch) -> torch.Tensor:
         """Log-probability [N] of each target in the loss, float32 (see ``types.Network``)."""
@@ -88,11 +102,11 @@ class TokenNetwork(Body):
         counted = wanted != IGNORED
         targets = wanted[counted]
         if not _plain_head(self.core.config):
-            logits = self.core(input_ids=batch.ids, use_cache=False).logits
+            logits = self.core_for(batch)(input_ids=batch.ids, use_cache=False).logits
             return _logprobs(logits[:, :-1][counted], targets)
         states = self._flat_states(batch, counted)
         if states is None:
-            states = self.hidden(batch.ids)[:, :-1][counted]
+            states = self.hidden(batch)[:, :-1][counted]
         return logprobs_of_head(states, targets, self.core.get_output_embeddings())
 
 
@@ -121,7 +135,8 @@ class LabelNetwork(Body):
 
     def label_scores(self, batch: Batch) -> torch.Tensor:
         """Scores [B, C], float32."""
-        scores: torch.Tensor = self.head(self.dropout(self.pooled(batch.ids, batch.lengths)))
+        vectors = pool(self.core_for(batch), batch.ids, batch.lengths, self.pooling)
+        scores: torch.Tensor = self.head(self.dropout(vectors))
         return scores
 
 
@@ -140,7 +155,7 @@ class TagNetwork(Body):
 
     def tag_scores(self, batch: Batch) -> torch.Tensor:
         """Scores [B, T, C], float32; those of the padding mean nothing."""
-        states, _ = _states(self.core, batch.ids, batch.lengths)
+        states, _ = _states(self.core_for(batch), batch.ids, batch.lengths)
         scores: torch.Tensor = self.head(self.dropout(states[0].float()))
         return scores
 
@@ -157,7 +172,7 @@ class VectorNetwork(Body):
 
     def vectors(self, batch: Batch) -> torch.Tensor:
         """Vectors [B, D], float32."""
-        return self.pooled(batch.ids, batch.lengths)
+        return pool(self.core_for(batch), batch.ids, batch.lengths, self.pooling)
 
     def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """One float32 vector [B, D] a row."""

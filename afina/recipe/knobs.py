@@ -168,6 +168,11 @@ class Train(Knobs):
     flat: bool | None = None
     """Lay the rows of a pass end to end, without padding, a beginning that they share worked once;
     left out: where it saves a twentieth of the tokens. Language models on a CPU only."""
+    frozen_bottom: Literal["kept", "repeated", "within"] | None = None
+    """Layers below the lowest trained one: their states of each row worked once and kept on the disk of
+    the home; worked again for every pass (slower, the same bits); or as a part of each forward pass,
+    with the base's own dropout. Left out: kept, where at least a quarter of the layers is frozen, the
+    rows are seen more than once and the disk has the room."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; ``auto``: the GPU if there is one."""
     threads: int | None = Field(None, ge=1, le=1024)

@@ -63,7 +63,10 @@ def estimate(
     forward = 2.0 * body
     back = 2.0 * body * (1 - parts.lowest)
     weights = 2.0 * min(parts.trained * parts.passed, body)
-    operations = tokens * (forward + back + weights) + loss_tokens * 4.0 * parts.head
+    kept = train.frozen_bottom == "kept"
+    again = forward * (1 - parts.lowest) if kept else forward
+    once = rows.tokens * forward * parts.lowest if kept else 0.0
+    operations = once + tokens * (again + back + weights) + loss_tokens * 4.0 * parts.head
     bfloat16 = train.precision == "bfloat16"
     speed = machine.bfloat16_gflops if bfloat16 else machine.float32_gflops
     seconds = operations / (speed * 1e9 * MATMUL_SHARE[machine.device]) + steps * 0.01
@@ -71,7 +74,8 @@ def estimate(
         operations=operations,
         seconds=seconds,
         memory_bytes=_memory(recipe, base, rows, parts, 2 if bfloat16 else 4, machine.device),
-        disk_bytes=_disk(recipe, parts, bfloat16),
+        disk_bytes=_disk(recipe, parts, bfloat16)
+        + (rows.tokens * base.hidden_size * (2 if bfloat16 else 4) if kept else 0),
         tokens=tokens,
         loss_tokens=loss_tokens,
     )
@@ -112,15 +116,14 @@ def count_parts(parameters: Sequence[tuple[str, int, bool]], facts: Mapping[str,
     """
     prefix = str(facts["block_prefix"]) + "."
     lowest = float(facts["layers"])
+    behind = False  # what comes after the layers stands above them, like a final norm
     for name, _, moves in parameters:
-        if not moves:
-            continue
-        if prefix in name:
+        inside = prefix in name
+        behind = behind or inside
+        if moves and inside:
             own = float(name.split(prefix, 1)[1].split(".", 1)[0])
             lowest = min(lowest, own + float(facts["first_layer"]))
-        elif name.startswith("head."):
-            continue
-        else:
+        elif moves and not behind:
             lowest = 0.0
     return Parts(
         total=sum(n for _, n, _ in parameters),

@@ -21,20 +21,21 @@ import torch
 from afina.errors import Interrupted, TrainingError
 from afina.models import flat
 from afina.models.load import DTYPES, Model, load
-from afina.models.network import LabelNetwork, TokenNetwork
+from afina.models.network import TokenNetwork
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.store import Run
 from afina.tasks import Pooled
 from afina.train import gate, state
 from afina.train.batches import Schedule, loss_tokens, micro_batches
-from afina.train.head_start import Scored, fit_head
+from afina.train.bottom import find_bottom
+from afina.train.head_start import fit_head
 from afina.train.machine import MemoryPeak, kept_memory
 from afina.train.observe import observed, surveyed
 from afina.train.plan import Plan
 from afina.train.rows import Rows
+from afina.train.validation import validate
 from afina.train.weights import Weights, rate_share, sha256_of
-from afina.types import Batch, Encoded, Targets
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class Training:
         self.weights = prepare(self.model, plan)
         if train.flat and not lay_flat(self.model):
             run.event("padded", reason="this network does not give the same for rows end to end")
+        self.bottom = find_bottom(self.model, train.frozen_bottom, (rows, validation), run)
         self.rows = observed(self.model, recipe.objective, rows)
         self.validation = observed(self.model, recipe.objective, validation)
         self.schedule = Schedule([r.longest for r in self.rows], train.batch_size, train.seed)
@@ -169,6 +171,7 @@ class Training:
             objective,
             micro_batches(rows, int(self.train.micro_batch_size or len(rows))),
             self.kind,
+            self.bottom,
         )
         weight = sum(objective.weight(batch) for batch in passes)
         total = 0.0
@@ -228,7 +231,7 @@ class Training:
         Better means: a lower loss for text, more rows right for labels (ties: the lower loss).
         """
         at = self.progress
-        loss, right = validate(self.model, self.plan, self.validation, self.kind)
+        loss, right = validate(self.model, self.plan, self.validation, self.kind, self.bottom)
         self._refuse_not_finite(loss, "validation loss", at.step - 1, ("of validation",))
         at.validation.append(loss)
         at.training.append(at.stretch_sum / max(at.stretch_weight, 1e-9))
@@ -335,36 +338,6 @@ def lay_flat(model: Model) -> bool:
     return False
 
 
-def validate(
-    model: Model, plan: Plan, rows: Sequence[Encoded], kind: Targets
-) -> tuple[float, float | None]:
-    """(mean loss, share of rows with the right labels or None where there are none), no gradients."""
-    objective = plan.recipe.objective
-    total = weight = 0.0
-    right = 0
-    labelled = kind in ("one_label", "labels") and isinstance(model.network, LabelNetwork)
-    model.network.eval()
-    with torch.no_grad():
-        chunks = micro_batches(rows, 2 * int(plan.recipe.train.micro_batch_size or 8))
-        for batch in surveyed(model, objective, chunks, kind):
-            if labelled:
-                scores = model.network.label_scores(batch)
-                loss = objective.loss(Scored(scores), batch)
-                right += int(_right(scores, batch, plan).sum())
-            else:
-                loss = objective.loss(model.network, batch)
-            total += float(loss.total)
-            weight += loss.weight
-    return total / max(weight, 1e-9), right / len(rows) if labelled else None
-
-
-def _right(scores: torch.Tensor, batch: Batch, plan: Plan) -> torch.Tensor:
-    if batch.kind == "one_label":
-        return scores.argmax(1) == batch.targets.argmax(1)
-    threshold = getattr(plan.recipe.task, "threshold", 0.5)
-    return ((scores.sigmoid() >= threshold) == (batch.targets > 0.5)).all(1)
-
-
 def _frozen(model: Model) -> dict[str, torch.Tensor]:
     return {n: p for n, p in model.network.named_parameters() if not p.requires_grad}
 
@@ -395,4 +368,4 @@ def _stop_on_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-__all__ = ["Step", "Training", "Watcher", "prepare", "run", "validate"]
+__all__ = ["Step", "Training", "Watcher", "prepare", "run"]

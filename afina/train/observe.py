@@ -13,6 +13,7 @@ import torch
 
 from afina.models.load import Model
 from afina.train.batches import collate
+from afina.train.bottom import Bottom
 from afina.train.rows import Rows
 from afina.types import Batch, Encoded, Objective, Targets
 
@@ -44,10 +45,19 @@ def observed(model: Model, objective: Objective, rows: Rows) -> tuple[Encoded, .
 
 
 def surveyed(
-    model: Model, objective: Objective, chunks: Sequence[Sequence[Encoded]], kind: Targets
+    model: Model,
+    objective: Objective,
+    chunks: Sequence[Sequence[Encoded]],
+    kind: Targets,
+    bottom: Bottom | None = None,
 ) -> list[Batch]:
-    """The passes of one step, with what ``objective.survey`` says of all of them together."""
+    """The passes of one step, with what ``objective.survey`` says of all of them together.
+
+    ``bottom`` gives the states below the lowest trained layer.
+    """
     batches = [collate(chunk, kind=kind, device=model.device) for chunk in chunks]
+    if bottom is not None:
+        batches = [bottom.fill(b, chunk) for b, chunk in zip(batches, chunks, strict=True)]
     if type(objective).survey is Objective.survey:
         return batches
     model.network.eval()

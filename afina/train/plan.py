@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from afina.errors import MachineError
+from afina.errors import MachineError, RecipeError
 from afina.models.load import pooling_of
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
@@ -21,6 +21,9 @@ from afina.train.estimate import Estimate, Parts, count_parts, estimate
 from afina.train.machine import Machine
 from afina.train.rows import Rows
 from afina.types import Derived, Method, Task
+
+WIDTHS = {"float32": 4, "bfloat16": 2}
+"""Bytes of a number."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def make_plan(
         }
     )
     parts = measure_parts(base, task, method)
+    resolved = _derive_bottom(book, resolved, base, rows, parts, machine, steps / steps_per_epoch)
     resolved = _fit_memory(book, resolved, base, rows, parts, machine, steps)
     cost = estimate(resolved, base, rows, parts, machine, steps)
     _check_room(cost, machine)
@@ -117,6 +121,42 @@ def make_plan(
         parts=parts,
         notes=notes,
     )
+
+
+def _derive_bottom(
+    book: Book,
+    recipe: Recipe,
+    base: Base,
+    rows: Rows,
+    parts: Parts,
+    machine: Machine,
+    epochs: float,
+) -> Recipe:
+    """Whether the states below the lowest trained layer are kept."""
+    train = recipe.train
+    assert train.precision in WIDTHS
+    size = rows.tokens * base.hidden_size * WIDTHS[train.precision]
+    frozen = round(parts.lowest * base.layers)
+    if train.exact or frozen == 0 or machine.device != "cpu" or base.kind == "seq2seq":
+        if train.frozen_bottom not in (None, "within"):
+            raise RecipeError(
+                "there are no frozen layers below the lowest trained one"
+                if frozen == 0
+                else "the frozen layers are worked apart on a CPU only, without train.exact, and of "
+                "encoders and decoders only",
+                where="train.frozen_bottom",
+                do="leave it out, or take method: partial, or lora with layers",
+            )
+        return recipe
+    pays = parts.lowest >= 0.25 and epochs > 1 and size < machine.free_disk_bytes / 10
+    how = book.take(
+        "train.frozen_bottom",
+        train.frozen_bottom,
+        "kept" if pays else "within",
+        f"{frozen} of {base.layers} layers are frozen below the others; "
+        f"their states of all rows take {size / 1e6:,.0f} MB",
+    )
+    return recipe.model_copy(update={"train": train.model_copy(update={"frozen_bottom": how})})
 
 
 def _derive_proof(book: Book, recipe: Recipe, task: Task, rows: Rows) -> dict[str, Any]:
@@ -207,7 +247,7 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
     import torch
     from transformers import AutoConfig
 
-    from afina.methods.partial import block_list
+    from afina.methods.blocks import block_list
     from afina.models.load import auto_class
 
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)

@@ -105,7 +105,8 @@ class Batch:
     ``rows`` are the examples' ids, to name them when a loss is not finite. ``noted`` float32 [B, K]:
     what ``Objective.observe`` gave, padded with 0 where it gave fewer. ``worth`` float32 [B]: as in
     ``Encoded``. ``step`` float32 [K]: what ``Objective.survey`` said of the whole step. ``sources``
-    int64 [B, S] and ``source_lengths`` int64 [B]: what an encoder-decoder reads.
+    int64 [B, S] and ``source_lengths`` int64 [B]: what an encoder-decoder reads. ``states`` [B, T, D]:
+    what reaches the lowest trained layer, where that is known already.
     """
 
     ids: torch.Tensor
@@ -119,6 +120,7 @@ class Batch:
     step: torch.Tensor | None = None
     sources: torch.Tensor | None = None
     source_lengths: torch.Tensor | None = None
+    states: torch.Tensor | None = None
 
     def only(self, places: torch.Tensor) -> Batch:
         """The sequences at ``places`` (bool [B]), as wide as the longest of them."""
@@ -133,6 +135,7 @@ class Batch:
             row_of=self.row_of[places],
             noted=None if self.noted is None else self.noted[places],
             worth=None if self.worth is None else self.worth[places],
+            states=None if self.states is None else self.states[places, :width],
             sources=None if self.sources is None else self.sources[places],
             source_lengths=None if self.source_lengths is None else self.source_lengths[places],
         )

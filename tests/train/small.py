@@ -59,7 +59,7 @@ def numbers(count: int) -> list[Example]:
     ]
 
 
-ROWS = {"classify": texts, "generate": chats, "regress": numbers}
+ROWS = {"classify": texts, "generate": chats, "regress": numbers, "transform": chats}
 """By task: what makes its rows."""
 
 

@@ -22,8 +22,9 @@ from afina.models.save import open_model
 from afina.models.sources import Base
 from afina.objectives import Supervised
 from afina.train import gate, loop
-from afina.train.loop import Step, Training, validate
+from afina.train.loop import Step, Training
 from afina.train.state import WEIGHTS_FILE
+from afina.train.validation import validate
 from afina.train.weights import sha256_of
 from afina.types import Loss
 from tests.tiny import Kind
@@ -260,7 +261,7 @@ def test_a_fitted_head_is_the_minimum(
     """The gradient of the head, regularised as fitted, vanishes; a random head is far from it."""
     small = Small(tiny(kind), "classify", "full", rows=60)
     training = Training(*small.arguments(small.new_run(tmp_path)), None, lambda _: None)
-    losses = {"fitted": validate(training.model, small.plan, small.rows.kept, True)[0]}
+    losses = {"fitted": validate(training.model, small.plan, small.rows.kept, small.rows.kind)[0]}
     other = Small(tiny(kind), "classify", "full", rows=60, knobs_of_task={"head_start": "random"})
     drawn = Training(*other.arguments(other.new_run(tmp_path)), None, lambda _: None)
     losses["random"] = validate(drawn.model, other.plan, other.rows.kept, True)[0]
