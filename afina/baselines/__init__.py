@@ -25,6 +25,7 @@ from afina.baselines import (
     few_shot_random,
     lead,
     linear,
+    longer,
     majority,
     mean,
     nearest,
@@ -59,6 +60,7 @@ BASELINES: Mapping[str, Builder] = {
     "prompt_search": prompt_search.build,
     "rag": rag.build,
     "base": base_itself.build,
+    "longer": longer.build,
 }
 
 

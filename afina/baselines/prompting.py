@@ -96,7 +96,7 @@ def load_decoder(request: Request, name: str) -> Model:
             where="evaluate.baselines",
             do="take zero_shot, nearest, lead or copy",
         )
-    written = task if isinstance(task, Generate) else Generate(answer="text")
+    written = task if task.head == "tokens" else Generate(answer="text")
     return load(base, written, None, **request.loading())
 
 

@@ -1,5 +1,7 @@
 """Asking one candidate: its answers, its likelihoods, what it took, or why there is nothing.
 
+Where no score needs answers, none are written: their likelihoods take the time that is told.
+
 A candidate sees questions only, never an answer (except through ``Likelihood``, which asks how
 probable the right answers are, and is asked last).
 """
@@ -94,11 +96,15 @@ def _ask(
     predictor = candidate.predictor if isinstance(candidate, Opens) else candidate
     opened = time.perf_counter()
     size = batch_size or len(test)
-    for start in range(0, len(test), size):
+    asked = test if "answers" in sources else ()
+    for start in range(0, len(asked), size):
         questions = [task.question(example) for example in test[start : start + size]]
         answers = candidate.predict(questions)
         _count(candidate.name, len(answers), len(questions))
         found.answers.extend(_as_gold(task, answers))
+    if not asked:
+        _ask_probabilities(predictor, test, sources, found)
+        found.answers = [Answer(text="")] * len(test)
     seconds = time.perf_counter() - opened
     rows = len(test)
     found.costs = {
@@ -109,10 +115,8 @@ def _ask(
         "answer_tokens": sum(a.answer_tokens for a in found.answers) / rows,
         "cut_off": float(sum(a.finish == "length" for a in found.answers)),
     }
-    if "likelihood" in sources:
-        _ask_likelihood(predictor, test, found)
-    if sources & {"preference", "gain"}:
-        _ask_preferences(predictor, test, found)
+    if asked:
+        _ask_probabilities(predictor, test, sources, found)
 
 
 def _as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:
@@ -120,6 +124,15 @@ def _as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:
     if not isinstance(task, Generate):
         return list(answers)
     return [replace(answer, text=calls.of_answer(answer.text)) for answer in answers]
+
+
+def _ask_probabilities(
+    predictor: Any, test: Sequence[Example], sources: frozenset[str], found: Measured
+) -> None:
+    if "likelihood" in sources:
+        _ask_likelihood(predictor, test, found)
+    if sources & {"preference", "gain"}:
+        _ask_preferences(predictor, test, found)
 
 
 def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) -> None:

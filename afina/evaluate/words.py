@@ -262,6 +262,7 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "rag": ("Base with documents (RAG)", "Base con documentos (RAG)"),
     "tuned_rag": ("Tuned with documents (RAG)", "Afinado con documentos (RAG)"),
     "base": ("Base itself", "La base misma"),
+    "longer": ("The longer answer", "La respuesta más larga"),
     "prompt_search": ("Base, best prompt found", "Base con el mejor prompt hallado"),
 }
 """Names of the usual candidates; any other is shown by its own."""

@@ -21,7 +21,7 @@ from afina.models.render import ChatRenderer
 from afina.models.safe_config import read_json
 from afina.models.seq2seq import SourceNetwork
 from afina.models.sources import Base
-from afina.tasks import Pooled
+from afina.tasks import Pooled, Text
 from afina.types import Head, Method, Task
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -149,6 +149,12 @@ def check_kind(base: Base, task: Task) -> None:
     """Raises ModelError if the base cannot be tuned, or not for this task."""
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
+    if isinstance(task, Text) and task.window > base.context_length:
+        raise ModelError(
+            f"{base.name} takes {base.context_length} tokens, fewer than a stretch of {task.window}",
+            where="task.window",
+            do=f"at most {base.context_length}",
+        )
     if task.reads_source and base.kind != "seq2seq":
         raise ModelError(
             f"{base.architecture} is no encoder-decoder",

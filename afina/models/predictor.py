@@ -19,7 +19,7 @@ from afina.models.load import Model
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
-from afina.tasks import Classify, Pooled, Written
+from afina.tasks import Classify, Pooled, Score, Written
 from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
@@ -109,7 +109,7 @@ class TunedModel:
         """For each example: the sum over its answer in nats, and the number of its parts.
 
         Parts are the answer's tokens (end token included), or the label; with several labels, one
-        yes or no for each label there is.
+        yes or no for each label there is. A reward model gives its score with the sign turned, for 1.
         """
         rows = [self._encoded(example) for example in examples]
         for read in ([r.source for r in rows],) if self.task.reads_source else ():
@@ -121,7 +121,10 @@ class TunedModel:
                 _label_loss(self.task, own, cast(LabelledExample, example))
                 for own, example in zip(scores, examples, strict=True)
             ]
-        return answer_losses(self.model, rows)
+        if isinstance(self.task, Score):  # log-odds of being the better one, up to a constant
+            scores = label_scores(self.model, [r.ids for r in rows], self.batch_size)
+            return [(-own[0], 1) for own in scores]
+        return _summed(self.model, rows)
 
     # ------------------------------------------------------------------ what is served
 
@@ -182,7 +185,8 @@ class TunedModel:
             raise RequestError(
                 f"{self.name} was trained with task: {self.task.name}: it writes no text",
                 where="model",
-                do=f"ask /v1/{self.task.serves[0]}, or a model trained with task: generate",
+                do=f"ask /v1/{(*self.task.serves, 'embeddings')[0]}, or a model "
+                "trained with task: generate",
             )
         return stream(self.model, self.prompt(given), sampling)
 
@@ -215,6 +219,14 @@ def write_answers(
         )
         for one in written
     ]
+
+
+def _summed(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
+    """The sums over all stretches of a row that are right (not those over a worse answer)."""
+    parts = [[row, *(s for s in row.others if s.worth > 0)] for row in rows]
+    found = iter(answer_losses(model, [part for row in parts for part in row]))
+    each = [[next(found) for _ in row] for row in parts]
+    return [(sum(nats for nats, _ in row), sum(count for _, count in row)) for row in each]
 
 
 def find_device(wished: str) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from afina.objectives.continued import Continue
 from afina.objectives.prefer import Prefer
+from afina.objectives.reward import Reward
 from afina.objectives.supervised import Supervised
 from afina.types import Objective
 
 OBJECTIVES: tuple[type[Objective], ...] = (
     Supervised,
+    Continue,
     Prefer,
+    Reward,
 )
 
-__all__ = ["OBJECTIVES", "Prefer", "Supervised"]
+__all__ = ["OBJECTIVES", "Continue", "Prefer", "Reward", "Supervised"]

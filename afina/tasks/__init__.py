@@ -6,6 +6,8 @@ from afina.tasks.classify import Classify
 from afina.tasks.generate import Generate
 from afina.tasks.pooled import Pooled
 from afina.tasks.regress import Regress
+from afina.tasks.score import Score
+from afina.tasks.text import Text
 from afina.tasks.transform import Transform
 from afina.tasks.written import Written
 from afina.types import Task
@@ -14,7 +16,19 @@ TASKS: tuple[type[Task], ...] = (
     Classify,
     Generate,
     Regress,
+    Score,
+    Text,
     Transform,
 )
 
-__all__ = ["TASKS", "Classify", "Generate", "Pooled", "Regress", "Transform", "Written"]
+__all__ = [
+    "TASKS",
+    "Classify",
+    "Generate",
+    "Pooled",
+    "Regress",
+    "Score",
+    "Text",
+    "Transform",
+    "Written",
+]

@@ -32,6 +32,9 @@ class Rendered:
 class Renderer(Protocol):
     """The one place where a conversation becomes tokens; the room ``models`` has the only one."""
 
+    stop_ids: frozenset[int]
+    """Tokens that end an answer; none where the tokenizer is one of a base that writes no text."""
+
     def conversation(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
     ) -> Rendered:
