@@ -20,6 +20,7 @@ EXAMPLES = (
     "afina check recipe.yaml --out checked",
     "afina check recipe.yaml --fix --redact reversible --out checked",
     "afina check recipe.yaml --fix --remove personal",
+    "afina check recipe.yaml --against served.jsonl",
     "afina check recipe.yaml --show-loss --rows 5",
     "afina check recipe.yaml --json | jq .dropped",
 )
@@ -54,6 +55,10 @@ def verb(
         Path | None,
         typer.Option(metavar="DIR", help="New folder for the list of findings and for --fix."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Compare with a sample of what is really asked."),
+    ] = None,
     show_loss: Annotated[
         bool,
         typer.Option("--show-loss", help="Show training rows with the tokens in the loss marked."),
@@ -79,6 +84,8 @@ def verb(
         return
     dataset = flow.check(asked, say=to.say)
     facts = draw_data.checked(dataset, flow.special_tokens(asked, dataset))
+    if against is not None:
+        facts |= {"against": flow.against(asked, dataset, against).as_dict()}
     if fix:
         folder = out or recipe.with_name(f"{recipe.stem}-checked")
         kind: Redaction | None = None

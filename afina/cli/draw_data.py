@@ -80,6 +80,8 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
         console.print(Text(f"dropped {drop['where']}: {drop['reason']}{instead}", style="dim"))
     if len(found["dropped_rows"]) > PLACES_SHOWN:
         console.print(Text("… --json lists them all", style="dim"))
+    if "against" in found:
+        draw_findings.against(console, found["against"])
     if "fixed" in found:
         draw_findings.fixed(console, found["fixed"])
     elif "findings" in found:

@@ -78,3 +78,18 @@ def fixed(console: Console, done: Mapping[str, Any]) -> None:
         console.print(Text(f"keys, for your eyes alone: {done['keys']}", style="yellow"))
     sets = " ".join(f"-s data.{part}={file}" for part, file in done["files"].items())
     console.print(Text(f"Next: afina run RECIPE {sets} -s data.encoding=null"))
+
+
+def against(console: Console, found: Mapping[str, Any]) -> None:
+    """What ``--against`` compared: drift in yellow."""
+    console.print()
+    console.print(Text(f"{found['rows']:,} rows beside {found['sample']:,} of the sample:"))
+    for one in found["measures"]:
+        said = "drift" if one["drifted"] else "no drift"
+        line = f"  {one['name']}: {said}; {one['what']} (p {one['p_value']:.2g})"
+        console.print(Text(line, style="yellow" if one["drifted"] else ""))
+    if found["new_words"]:
+        words = ", ".join(f"{word} ({rows:,})" for word, rows in found["new_words"].items())
+        console.print(
+            Text(f"  {found['unseen_words']:.1%} of its words are new: {words}", style="dim")
+        )

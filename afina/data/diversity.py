@@ -7,9 +7,11 @@ a fixed number of rows holds, as the share falls with the size of the text.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from afina.data.content import digest, normal_input
@@ -24,13 +26,18 @@ FEW_OF_A_LABEL = 10
 
 def measure(rows: Sequence[Placed]) -> Section:
     """Vocabulary, openings and labels of all rows."""
-    texts = [normal_input(row.example).removeprefix("user ").split() for row in rows]
-    vocabulary = {word for words in texts for word in words}
-    openings = Counter(" ".join(words[:OPENING_WORDS]) for words in texts)
+    total = 0
+    vocabulary: set[str] = set()
+    openings: Counter[str] = Counter()
+    for row in rows:
+        words = _words(row)
+        total += len(words)
+        vocabulary.update(words)
+        openings[" ".join(words[:OPENING_WORDS])] += 1
     figures: dict[str, Any] = {
-        "words": sum(map(len, texts)),
+        "words": total,
         "vocabulary": len(vocabulary),
-        "distinct_pairs": _distinct_pairs(rows, texts),
+        "distinct_pairs": _distinct_pairs(rows),
         "openings": {
             "effective": effective(openings.values()),
             "most_common": _most(openings),
@@ -67,12 +74,17 @@ def _most(counts: Mapping[str, int]) -> dict[str, Any]:
     return {"text": name, "share": round(count / total, 4) if total else 0.0}
 
 
-def _distinct_pairs(rows: Sequence[Placed], texts: Sequence[Sequence[str]]) -> float | None:
+def _words(row: Placed) -> list[str]:
+    return normal_input(row.example).removeprefix("user ").split()
+
+
+def _distinct_pairs(rows: Sequence[Placed]) -> float | None:
     """Share of different pairs of neighbouring words; None where there are too few words."""
-    order = sorted(range(len(rows)), key=lambda i: digest(f"words {rows[i].example.id}"))
+    ranked = ((digest(f"words {row.example.id}"), i) for i, row in enumerate(rows))
     pairs: list[tuple[str, str]] = []
-    for i in order:
-        pairs += zip(texts[i], texts[i][1:], strict=False)
+    for _, i in heapq.nsmallest(MEASURED_WORDS, ranked):
+        words = _words(rows[i])
+        pairs += pairwise(words)
         if len(pairs) >= MEASURED_WORDS:
             pairs = pairs[:MEASURED_WORDS]
             return round(len(set(pairs)) / len(pairs), 4)

@@ -79,8 +79,11 @@ def _rare(texts: Sequence[str]) -> list[tuple[int, float]]:
     for text in texts:
         counts.update(set(text.lower()))
     usual = {sign for sign, count in counts.items() if count > RARE_IN * len(texts)}
+    usual.update(" \t\n\r")
     found = []
     for i, text in enumerate(texts):
+        if usual.issuperset(text.lower()):
+            continue
         signs = [sign for sign in text.lower() if not sign.isspace()]
         rare = sum(sign not in usual for sign in signs)
         if rare > RARE_SHARE * len(signs):
@@ -90,12 +93,13 @@ def _rare(texts: Sequence[str]) -> list[tuple[int, float]]:
 
 def _alone(texts: Sequence[str]) -> list[int]:
     """Rows of some words, none of which stands in another row."""
-    counts: Counter[str] = Counter()
+    once: dict[str, bool] = {}
     for text in texts:
-        counts.update(set(WORDS.findall(text.lower())))
+        for word in set(WORDS.findall(text.lower())):
+            once[word] = word not in once
     found = []
     for i, text in enumerate(texts):
-        words = set(WORDS.findall(text.lower()))
-        if len(words) >= FEWEST_WORDS and all(counts[word] == 1 for word in words):
+        words = WORDS.findall(text.lower())
+        if all(once[word] for word in words) and len(set(words)) >= FEWEST_WORDS:
             found.append(i)
     return found

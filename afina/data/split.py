@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from afina.data.clean import PARTS, Item
+from afina.data.clean import KEY_CHARACTERS, PARTS, Item
 from afina.data.content import digest
 from afina.data.groups import assign_groups
 from afina.errors import DataError
@@ -126,11 +126,16 @@ def _units(
     for i in range(len(items)):
         members[root(i)].append(i)
     units = []
+    alone: dict[str, dict[str, int]] = {}  # one table for all units of one row of a stratum
     for rows in members.values():
         least = min(items[i].normal for i in rows)
         strata = Counter(stratum(items[i].example) or "" for i in rows)
         newest = max(items[i].example.time or "" for i in rows)
-        units.append(Unit(tuple(rows), digest(f"split {seed} {least}"), dict(strata), newest))
+        counts = dict(strata)
+        if len(rows) == 1:
+            counts = alone.setdefault(next(iter(strata)), counts)
+        rank = digest(f"split {seed} {least}")[:KEY_CHARACTERS]
+        units.append(Unit(tuple(rows), rank, counts, newest))
     return sorted(units, key=lambda u: u.rank)
 
 

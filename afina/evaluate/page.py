@@ -22,6 +22,15 @@ from afina.evaluate.report import Report
 from afina.evaluate.statement import Statement
 from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
 
+FINDINGS = {
+    "label_error": "found_label_error",
+    "leak": "found_leak",
+    "cut_off": "found_cut_off",
+    "language": "found_language",
+    "outlier": "found_outlier",
+    "personal": "found_personal",
+}
+"""Kinds of findings that the data part counts, with the word of the page."""
 SORTED_FROM = 13
 """Classes from which the table is sorted by F1 instead of standing in the task's order."""
 
@@ -275,7 +284,8 @@ def _samples(report: Mapping[str, Any]) -> dict[str, Any] | None:
 def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(label, rows) of what the check counted; the parts of ``data`` are those of check.json."""
     data = _mapping(facts, "data")
-    near = _mapping(data, "near_duplicates")
+    near, quality = _mapping(data, "near_duplicates"), _mapping(data, "quality")
+    kinds = {k: n for section in quality.values() for k, n in section["kinds"].items()}
     duplicates, faults = _mapping(data, "duplicates"), _mapping(data, "encoding_faults")
     found = (
         ("rows_read", data.get("rows")),
@@ -288,6 +298,7 @@ def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
         ("near_duplicates", near.get("rows")),
         ("near_across", _mapping(near, "across").get("test")),
         ("contradictions", _mapping(data, "contradictions").get("rows")),
+        *((word, kinds.get(kind, 0)) for kind, word in FINDINGS.items() if quality),
         ("encoding_faults", sum(fault["rows"] for fault in faults.values()) if faults else None),
     )
     return [(label, rows) for label, rows in found if rows is not None]

@@ -157,6 +157,15 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Entradas iguales salvo mayúsculas y espacios",
     ),
     "near_duplicates": ("Rows with a near duplicate", "Filas con otra casi igual"),
+    "found_label_error": ("Labels that are probably wrong", "Etiquetas probablemente erróneas"),
+    "found_leak": (
+        "Rows that the benchmark holds too",
+        "Filas que están también en la prueba externa",
+    ),
+    "found_cut_off": ("Answers that are probably cut off", "Respuestas probablemente cortadas"),
+    "found_language": ("Rows in another language", "Filas en otro idioma"),
+    "found_outlier": ("Rows unlike the others", "Filas distintas de las demás"),
+    "found_personal": ("Personal data found", "Datos personales encontrados"),
     "near_across": (
         "Test rows with a near duplicate in training",
         "Filas de prueba con otra casi igual en el entrenamiento",

@@ -1,4 +1,4 @@
-"""A cleaned copy of a recipe's data, the list of what was found, and redaction undone."""
+"""A cleaned copy of a recipe's data, the list of what was found, redaction undone, drift."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from afina.recipe import Recipe
 
 if TYPE_CHECKING:
     from afina.data import Dataset
+    from afina.data.against import Comparison
     from afina.data.mend import Mended, Redaction
 
 
@@ -37,6 +38,17 @@ def write_findings(dataset: Dataset, folder: Path) -> int:
 
     make_new(folder)
     return _write_findings(dataset, folder)
+
+
+def against(recipe: Recipe, dataset: Dataset, source: str) -> Comparison:
+    """Training and validation rows beside a file of what is really asked (any shape of row)."""
+    from afina.data.against import compare
+    from afina.data.asked import read_asked
+    from afina.data.findings import Placed
+
+    rows = [Placed(example, "train") for example in (*dataset.train, *dataset.validation)]
+    sample = [asked.text for _, asked in read_asked(source, recipe.data.columns)]
+    return compare(rows, sample, recipe.data.split.seed)
 
 
 def _write_findings(dataset: Dataset, folder: Path) -> int:
