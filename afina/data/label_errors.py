@@ -29,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 FOLDS = 5
 FEW_OF_A_CLASS = 3
 """Rows that a class must have: with fewer, no fold can learn it from others."""
-SMOOTHING = 0.05
+SMOOTHING = 0.1
 """Weight of a word that was never seen with a class (Lidstone)."""
 MOST_ROWS = 100_000
 """Rows that are looked at; of more, so many are drawn by their content, and that is said."""
