@@ -26,6 +26,16 @@ EXAMPLES = (
 )
 
 
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="New folder for the list of findings and for --fix."),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Compare with a sample of what is really asked."),
+]
+
+
 class Redact(StrEnum):
     """What a redaction leaves."""
 
@@ -51,14 +61,8 @@ def verb(
         Redact | None,
         typer.Option(help="With --fix: replace personal data, with a file of keys or for good."),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="New folder for the list of findings and for --fix."),
-    ] = None,
-    against: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Compare with a sample of what is really asked."),
-    ] = None,
+    out: Out = None,
+    against: Against = None,
     show_loss: Annotated[
         bool,
         typer.Option("--show-loss", help="Show training rows with the tokens in the loss marked."),
@@ -88,16 +92,18 @@ def verb(
         facts |= {"against": flow.against(asked, dataset, against).as_dict()}
     if fix:
         folder = out or recipe.with_name(f"{recipe.stem}-checked")
-        kind: Redaction | None = None
-        if redact is not None:
-            kind = "reversible" if redact is Redact.reversible else "final"
-        facts |= {
-            "fixed": flow.fix(asked, dataset, folder, remove=remove or (), redact=kind).as_dict()
-        }
+        done = flow.fix(asked, dataset, folder, remove=remove or (), redact=_kind(redact))
+        facts |= {"fixed": done.as_dict()}
     elif out is not None:
         flow.write_findings(dataset, out)
         facts |= {"findings": str(out / "findings.jsonl")}
     to.answer(facts, lambda console: draw_data.check(console, facts))
+
+
+def _kind(redact: Redact | None) -> Redaction | None:
+    if redact is None:
+        return None
+    return "reversible" if redact is Redact.reversible else "final"
 
 
 def _refuse_without_fix(fix: bool, remove: Any, redact: Any) -> None:
