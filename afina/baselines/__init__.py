@@ -23,6 +23,7 @@ from afina.baselines import (
     few_shot,
     few_shot_nearest,
     few_shot_random,
+    gazetteer,
     lead,
     linear,
     longer,
@@ -32,6 +33,7 @@ from afina.baselines import (
     prompt_search,
     rag,
     ridge,
+    word_linear,
     zero_shot,
 )
 from afina.baselines.request import Baseline, Builder, Precision, Request
@@ -53,6 +55,8 @@ BASELINES: Mapping[str, Builder] = {
     "mean": mean.build,
     "ridge": ridge.build,
     "embedding_ridge": embedding_ridge.build,
+    "gazetteer": gazetteer.build,
+    "word_linear": word_linear.build,
     "zero_shot": zero_shot.build,
     "few_shot": few_shot.build,
     "few_shot_random": few_shot_random.build,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from afina.errors import DataError, ModelError
 from afina.recipe import Evaluate, Goal, Retrieval
-from afina.tasks import Classify, Regress
+from afina.tasks import Classify, Regress, Tag
 from afina.types import Answer, Example, Input, LabelledExample, NumberExample, Task
 
 if TYPE_CHECKING:
@@ -115,6 +115,16 @@ class Request:
                 f"{name} gives each text a label, and this task is {self.task.name}",
                 where="evaluate.baselines",
                 do=f"for task: {self.task.name} take {', '.join(self.task.baselines())}",
+            )
+        return self.task
+
+    def tag(self, name: str) -> Tag:
+        """The task, if it looks for stretches of words. Raises DataError if it does not."""
+        if not isinstance(self.task, Tag):
+            raise DataError(
+                f"{name} labels words, and this task is {self.task.name}",
+                where="evaluate.baselines",
+                do="it is for task: tag",
             )
         return self.task
 

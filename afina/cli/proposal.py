@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from afina.errors import DataError
-from afina.types import ChatExample, Example, LabelledExample, NumberExample
+from afina.types import ChatExample, Example, LabelledExample, NumberExample, TaggedExample
 
 if TYPE_CHECKING:
     from afina.data.reading import Reading
@@ -97,6 +97,17 @@ def propose(reading: Reading, source: str, base: str | None) -> Proposal:
             metric="spearman",
             rows=len(kept),
         )
+    if kept and isinstance(kept[0], TaggedExample):
+        chosen = base or (ENGLISH_ENCODER if _seem_english(kept) else OTHER_ENCODER)
+        labels = {s.label for e in kept if isinstance(e, TaggedExample) for s in e.spans}
+        return Proposal(
+            task="tag",
+            base=chosen,
+            why=f"{found}, {len(labels):,} labels: stretches to find in texts",
+            reason=f"small enough for a CPU; {_others(chosen)}",
+            metric="entity_f1",
+            rows=len(kept),
+        )
     if kept and isinstance(kept[0], ChatExample):
         chosen = base or DECODER
         several = sum(len(e.messages) > 2 for e in kept if isinstance(e, ChatExample))
@@ -122,7 +133,11 @@ def _others(base: str) -> str:
 
 
 def _seem_english(examples: Sequence[Example]) -> bool:
-    texts = [e.text for e in examples[:2000] if isinstance(e, LabelledExample | NumberExample)]
+    texts = [
+        e.text
+        for e in examples[:2000]
+        if isinstance(e, LabelledExample | NumberExample | TaggedExample)
+    ]
     foreign = sum(any(c.isalpha() and ord(c) > 127 for c in text) for text in texts)
     return foreign < FOREIGN_SHARE * len(texts)
 

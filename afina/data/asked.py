@@ -68,6 +68,10 @@ def _row(row: Mapping[str, Any], columns: Columns) -> Input:
         if column is not None:
             turns = _turns(row[column], column)
             return Input(_with_system(row, _open_ended(turns, column)), tools)
+    tokens = _column(row, "tokens", columns)
+    if tokens is not None and isinstance(row[tokens], list) and row[tokens]:
+        cut = [text_in(word, f"{tokens}[{i}]") for i, word in enumerate(row[tokens])]
+        return Input((_user(" ".join(cut), f"column {tokens}"),))
     parts = ("source", "prompt", "text") if columns.source else ("prompt", "text", "source")
     column = next((c for part in parts if (c := _column(row, part, columns)) is not None), None)
     if column is None:

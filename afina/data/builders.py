@@ -18,6 +18,7 @@ from afina.data.conversation import (
 )
 from afina.data.rows import Notes, kind, shown
 from afina.data.shapes import Shape
+from afina.data.stretches import annotated_in, spans_in, tagged_in
 from afina.types import (
     ChatExample,
     Example,
@@ -26,6 +27,8 @@ from afina.types import (
     Message,
     NumberExample,
     PreferenceExample,
+    Span,
+    TaggedExample,
     TextExample,
 )
 
@@ -59,6 +62,25 @@ def _numbered(shape: Shape, values: Values, notes: Notes, place: Any) -> Example
     if number is None:
         raise Empty("empty_answer")
     return NumberExample(text=text, second=second, number=number, **place)
+
+
+def _tagged(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
+    columns = shape.columns
+    spans: tuple[Span, ...] | None
+    if "tokens" in columns:
+        text, spans = tagged_in(values[columns["tokens"]], values[columns["tags"]], columns)
+    elif "spans" in columns:
+        text = text_in(values[columns["text"]], f"column {columns['text']}")
+        given = values[columns["spans"]]
+        path = f"column {columns['spans']}"
+        spans = None if given is None else spans_in(given, text, path, notes)
+    else:
+        text, spans = annotated_in(values, columns["labelled"], columns["annotations"], notes)
+    if not text.strip():
+        raise Empty("empty_input")
+    if spans is None:
+        raise Empty("empty_answer")
+    return TaggedExample(text=text, spans=spans, **place)
 
 
 def _texts(shape: Shape, values: Values) -> tuple[str, str | None]:
@@ -370,5 +392,8 @@ BUILDERS: dict[str, Callable[[Shape, Values, Notes, Any], Example]] = {
     "pair of texts and number": _numbered,
     "text and number": _numbered,
     "source and target": _source_and_target,
+    "tokens and tags": _tagged,
+    "text and spans": _tagged,
+    "annotated texts of Label Studio": _tagged,
     "raw text": _raw,
 }

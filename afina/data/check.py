@@ -21,6 +21,7 @@ from afina.types import (
     LabelledExample,
     NumberExample,
     PreferenceExample,
+    TaggedExample,
     TextExample,
 )
 
@@ -191,7 +192,7 @@ def measure_lengths(
         "input_characters": Lengths.of([len(t) for t in inputs]),
         "input_words": Lengths.of([len(t.split()) for t in inputs]),
     }
-    if not isinstance(examples[0], TextExample | LabelledExample | NumberExample):
+    if not isinstance(examples[0], TextExample | LabelledExample | NumberExample | TaggedExample):
         answers = [answer_text(e) for e in examples]
         found["answer_characters"] = Lengths.of([len(t) for t in answers])
         found["answer_words"] = Lengths.of([len(t.split()) for t in answers])
@@ -250,11 +251,14 @@ def find_faults(examples: Sequence[Example]) -> tuple[Fault, ...]:
 def measure_balance(
     examples: Sequence[Example], stratum: Callable[[Example], str | None]
 ) -> Balance | None:
-    """Rows of each label, or of each stratum of the task; None where there are none."""
+    """Rows of each label, stretches of each, or rows of each stratum of the task; None where there are
+    none."""
     counts: Counter[str] = Counter()
     for example in examples:
         if isinstance(example, LabelledExample):
             counts.update(example.labels)
+        elif isinstance(example, TaggedExample):
+            counts.update(span.label for span in example.spans)
         elif (name := stratum(example)) is not None:
             counts[name] += 1
     ordered = sorted(counts.items(), key=lambda c: (-c[1], c[0]))

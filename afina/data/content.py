@@ -19,6 +19,7 @@ from afina.types import (
     Message,
     NumberExample,
     PreferenceExample,
+    TaggedExample,
     TextExample,
 )
 
@@ -40,6 +41,8 @@ def content(example: Example) -> dict[str, Any]:
         value = {"text": example.text, "labels": list(example.labels)} | _second(example)
     elif isinstance(example, NumberExample):
         value = {"text": example.text, "number": example.number} | _second(example)
+    elif isinstance(example, TaggedExample):
+        value = {"text": example.text, "spans": [list(s.key) for s in example.spans]}
     elif isinstance(example, ChatExample):
         value = {"messages": _plain(example.messages)}
         if example.tools:
@@ -98,7 +101,7 @@ def _given(example: Example) -> tuple[str, ...]:
     """The texts of a row that is no conversation; empty for one that is."""
     if isinstance(example, LabelledExample | NumberExample):
         return (example.text,) if example.second is None else (example.text, example.second)
-    return (example.text,) if isinstance(example, TextExample) else ()
+    return (example.text,) if isinstance(example, TextExample | TaggedExample) else ()
 
 
 def input_text(example: Example) -> str:
@@ -112,6 +115,8 @@ def answer_text(example: Example) -> str:
     """The answer to learn; empty for raw text."""
     if isinstance(example, LabelledExample):
         return " | ".join(sorted(example.labels))
+    if isinstance(example, TaggedExample):
+        return " | ".join(f"{s.label}: {s.text} ({s.start})" for s in example.spans)
     if isinstance(example, NumberExample):
         return f"{example.number:.17g}"
     if isinstance(example, ChatExample):

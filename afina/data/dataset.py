@@ -20,7 +20,7 @@ from afina.data.sources import HubSource, display_names, find
 from afina.data.split import Division, divide
 from afina.errors import DataError
 from afina.recipe.knobs import Data
-from afina.types import Example, LabelledExample, Task
+from afina.types import Example, LabelledExample, TaggedExample, Task
 
 FEW_ROWS = 10
 MOST_COUNTED = 100_000
@@ -297,9 +297,9 @@ def _notes(
 ) -> list[str]:
     notes = [note for reading in readings.values() for note in reading.notes]
     notes += division.notes
-    learned = {x for e in parts["train"] if isinstance(e, LabelledExample) for x in e.labels}
+    learned = {x for e in parts["train"] for x in _labels_of(e)}
     for part in ("validation", "test"):
-        there = {x for e in parts[part] if isinstance(e, LabelledExample) for x in e.labels}
+        there = {x for e in parts[part] for x in _labels_of(e)}
         unknown = sorted(there - learned)
         if unknown:
             named = ", ".join(unknown[:5]) + (" …" if len(unknown) > 5 else "")
@@ -308,6 +308,12 @@ def _notes(
     if rows < FEW_ROWS:
         notes.append(f"only {rows} rows: too few to learn much, and to prove anything")
     return list(dict.fromkeys(notes))
+
+
+def _labels_of(example: Example) -> tuple[str, ...]:
+    if isinstance(example, TaggedExample):
+        return tuple(span.label for span in example.spans)
+    return example.labels if isinstance(example, LabelledExample) else ()
 
 
 def _describe(

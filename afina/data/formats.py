@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from afina.data import delimited, jsonrows, parquet, shapes, texts
+from afina.data import conll, delimited, jsonrows, parquet, shapes, texts
 from afina.data.rows import Notes, Problem, Row
 from afina.data.sources import SourceFile
 from afina.recipe.knobs import Columns
-from afina.types import Example, LabelledExample
+from afina.types import Example, LabelledExample, TaggedExample
 
 Reader = Callable[[Path, str, str | None, Notes], Iterator[Row | Problem]]
 
@@ -36,6 +36,11 @@ def _delimited(wanted: Wanted, tabs: bool) -> Reader:
     )
 
 
+def _lines(wanted: Wanted) -> Reader:
+    """Text, unless only rows of tagged words are wanted."""
+    return conll.read_conll if wanted.accepts == (TaggedExample,) else texts.read_text
+
+
 FORMATS: Mapping[str, Callable[[Wanted], Reader]] = {
     ".csv": lambda wanted: _delimited(wanted, tabs=False),
     ".tsv": lambda wanted: _delimited(wanted, tabs=True),
@@ -44,8 +49,15 @@ FORMATS: Mapping[str, Callable[[Wanted], Reader]] = {
     ".jsonl": lambda _: jsonrows.read_jsonl,
     ".ndjson": lambda _: jsonrows.read_jsonl,
     ".parquet": lambda _: parquet.read_parquet,
-    ".txt": lambda _: texts.read_text,
-    ".text": lambda _: texts.read_text,
+    ".txt": lambda wanted: _lines(wanted),
+    ".text": lambda wanted: _lines(wanted),
+    ".conll": lambda _: conll.read_conll,
+    ".iob": lambda _: conll.read_conll,
+    ".iob2": lambda _: conll.read_conll,
+    ".bio": lambda _: conll.read_conll,
+    ".train": lambda _: conll.read_conll,  # as the files of CoNLL-2002 are called
+    ".testa": lambda _: conll.read_conll,
+    ".testb": lambda _: conll.read_conll,
     ".md": lambda _: texts.read_text,
 }
 

@@ -206,6 +206,14 @@ def read_jsonl(
     yield from read_json(path, name, encoding, notes)
 
 
+def _as_row(value: Any) -> Any:
+    """spaCy's ``[text, {"entities": …}]`` as an object; everything else as it is."""
+    pair = isinstance(value, list) and len(value) == 2 and isinstance(value[0], str)
+    if pair and isinstance(value[1], dict) and "entities" in value[1]:
+        return {"text": value[0], **value[1]}
+    return value
+
+
 def _line(name: str, row: int, number: int, text: str, after: str | None) -> Row | Problem:
     try:
         value = parse_all(text)
@@ -225,6 +233,7 @@ def _line(name: str, row: int, number: int, text: str, after: str | None) -> Row
                 do=_ONE_A_LINE,
             ) from None
         return Problem(where, error.what, error.do)
+    value = _as_row(value)
     if not isinstance(value, Mapping):
         return Problem(
             place(name, row, number), f"{kind(value)} where an object is expected", _ONE_A_LINE
@@ -311,6 +320,7 @@ def _array(text: str, begin: int, name: str) -> Iterator[Row | Problem]:
         except StrictError as error:
             yield _in_array(text, error, name, row)
             return
+        value = _as_row(value)
         if isinstance(value, Mapping):
             yield Row(value, where)
         else:

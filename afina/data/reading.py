@@ -26,6 +26,7 @@ from afina.types import (
     LabelledExample,
     NumberExample,
     PreferenceExample,
+    TaggedExample,
     TextExample,
 )
 
@@ -34,6 +35,7 @@ ANYTHING: tuple[type[Example], ...] = (
     NumberExample,
     ChatExample,
     PreferenceExample,
+    TaggedExample,
     TextExample,
 )
 
@@ -277,6 +279,7 @@ def _remedy(shape: Shape, row: Row, accepts: tuple[type[Example], ...]) -> str:
     tasks: dict[type[Example], str] = {
         LabelledExample: "classify",
         NumberExample: "regress",
+        TaggedExample: "tag",
         ChatExample: "generate",
     }
     task = tasks.get(shape.makes)

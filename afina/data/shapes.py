@@ -19,6 +19,7 @@ from afina.types import (
     LabelledExample,
     NumberExample,
     PreferenceExample,
+    TaggedExample,
     TextExample,
 )
 
@@ -33,6 +34,11 @@ PARTS: dict[str, tuple[str, ...]] = {
         "text_b", "text2", "sentence2", "hypothesis", "question2", "passage", "texto2", "frase2",
         "hipotesis", "hipótesis",
     ),
+    "tokens": ("tokens", "words", "palabras"),
+    "tags": ("tags", "ner_tags", "labels", "pos_tags", "ner", "etiquetas"),
+    "spans": ("spans", "entities", "label", "labels", "annotations", "ner", "entidades"),
+    "labelled": ("data",),
+    "annotations": ("annotations", "completions"),
     "number": (
         "number", "score", "value", "rating", "stars", "grade", "similarity", "price", "label",
         "target", "numero", "número", "puntuacion", "puntuación", "valor", "nota", "estrellas",
@@ -121,6 +127,9 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
     ("pair of texts and number", NumberExample, ("text", "text_b", "number"), ()),
     ("text and number", NumberExample, ("text", "number"), ()),
     ("source and target", ChatExample, ("source", "target"), ()),
+    ("tokens and tags", TaggedExample, ("tokens", "tags"), ()),
+    ("text and spans", TaggedExample, ("text", "spans"), ()),
+    ("annotated texts of Label Studio", TaggedExample, ("labelled", "annotations"), ()),
     ("raw text", TextExample, ("text",), ()),
 )
 """Name, example, parts it needs, parts it may have; the first that fits is taken, if the task
@@ -129,6 +138,7 @@ takes its examples."""
 NEEDS: dict[type[Example], str] = {
     LabelledExample: "text and label (columns text, label; text_b for pairs)",
     NumberExample: "text and number (columns text, number; text_b for pairs)",
+    TaggedExample: "labelled stretches (columns tokens, tags; or text, spans; or a CoNLL file)",
     ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output), or "
     "a source and a target",
     PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",

@@ -33,6 +33,13 @@ SUFFIXES = (
     ".txt",
     ".text",
     ".md",
+    ".conll",
+    ".iob",
+    ".iob2",
+    ".bio",
+    ".train",
+    ".testa",
+    ".testb",
 )
 TABLES = tuple(s for s in SUFFIXES if s not in (".txt", ".text", ".md"))
 _KNOWN = f"known: {', '.join(SUFFIXES)}, each also as .gz (but .parquet)"

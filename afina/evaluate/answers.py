@@ -121,6 +121,8 @@ def exact_counting(context: Context) -> Counting:
     def count(example: Example, gold: Answer, answer: Answer) -> Row:
         if context.labels:
             same = set(gold.labels) == set(answer.labels)
+        elif context.types:
+            same = {s.key for s in gold.spans or ()} == {s.key for s in answer.spans or ()}
         elif context.json:
             same = _same_value(_gold_value(example, gold), answer)
         else:

@@ -20,6 +20,7 @@ from afina.evaluate.report import CandidateResult, Report, Score
 from afina.evaluate.samples import draw
 from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
 from afina.evaluate.scorers import check_rows, choose
+from afina.evaluate.spans import span_counting
 from afina.evaluate.verdict import Judged, decide, rule
 from afina.recipe import Evaluate, Goal
 from afina.types import Answer, Example, Predictor, Task
@@ -274,15 +275,16 @@ def _by_class(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Per class and confusion, by candidate; empty for tasks without labels."""
     context = Context.of(task)
-    if not context.labels:
+    names = context.labels or context.types
+    if not names:
         return {}, {}
-    counting = class_counting(context)
+    counting = class_counting(context) if context.labels else span_counting(context)
     classes: dict[str, Any] = {}
     confusions: dict[str, Any] = {}
     for found in measured:
         if found.failure is None:
             sums = total(_counted(counting, test, golds, found.answers))
-            classes[found.name] = per_class(context.labels, sums)
-            if not context.several:
+            classes[found.name] = per_class(names, sums)
+            if context.labels and not context.several:
                 confusions[found.name] = confusion(context.labels, golds, found.answers)
     return classes, confusions

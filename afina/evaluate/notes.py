@@ -10,7 +10,17 @@ from afina.evaluate.report import CandidateResult
 from afina.evaluate.statement import Statement
 from afina.evaluate.verdict import Judged
 
-SIMPLE = ("majority", "linear", "embedding_linear", "nearest", "mean", "ridge", "embedding_ridge")
+SIMPLE = (
+    "majority",
+    "linear",
+    "embedding_linear",
+    "nearest",
+    "mean",
+    "ridge",
+    "embedding_ridge",
+    "gazetteer",
+    "word_linear",
+)
 """Baselines that train no network: if one of them is as good, tuning was not needed."""
 PROMPTED = ("few_shot", "zero_shot")
 """Baselines that spend prompt tokens on instructions, the longest prompt first."""

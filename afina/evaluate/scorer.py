@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.errors import RecipeError
-from afina.tasks import Classify, Generate, Regress
+from afina.tasks import Classify, Generate, Regress, Tag
 from afina.types import Answer, Example, Task
 
 Array = NDArray[np.float64]
@@ -33,6 +33,8 @@ class Context:
     several: bool = False
     json: bool = False
     """Whether the answers are JSON values, compared as such."""
+    types: tuple[str, ...] = ()
+    """The labels of stretches, for a task that looks for them."""
     scale: tuple[float, float] | None = None
     """Mean and deviation of the right numbers, for a task whose answers are numbers."""
 
@@ -43,6 +45,8 @@ class Context:
             return cls(labels=task.known_labels, several=bool(task.several))
         if isinstance(task, Regress):
             return cls(scale=task.scale)
+        if isinstance(task, Tag):
+            return cls(types=task.known_labels)
         return cls(json=isinstance(task, Generate) and task.answer == "json")
 
     def require_labels(self, scorer: str) -> None:
@@ -51,6 +55,14 @@ class Context:
             raise RecipeError(
                 f"the scorer {scorer} compares labels, and this task has none",
                 do="take it out, or use exact_match, chrf or rouge_l",
+            )
+
+    def require_spans(self, scorer: str) -> None:
+        """Raises RecipeError if the task does not look for stretches of a text."""
+        if not self.types:
+            raise RecipeError(
+                f"the scorer {scorer} compares stretches of a text, and this task looks for none",
+                do="take it out; it is for task: tag",
             )
 
     def require_numbers(self, scorer: str) -> tuple[float, float]:
@@ -64,8 +76,12 @@ class Context:
 
     def require_text(self, scorer: str) -> None:
         """Raises RecipeError if the answers are not text."""
-        if self.labels or self.scale is not None:
-            what, other = ("labels", "accuracy or macro_f1") if self.labels else ("numbers", "mae")
+        others = (
+            (bool(self.labels), "labels", "accuracy or macro_f1"),
+            (bool(self.types), "labelled stretches", "entity_f1"),
+            (self.scale is not None, "numbers", "mae"),
+        )
+        for _, what, other in (found for found in others if found[0]):
             raise RecipeError(
                 f"the scorer {scorer} compares texts, and the answers of this task are {what}",
                 do=f"take it out, or use {other}",

@@ -11,6 +11,7 @@ from afina.evaluate.numbers import NUMBER_SCORERS
 from afina.evaluate.overlap import OVERLAP_SCORERS
 from afina.evaluate.preference import PREFERENCE_SCORERS, answered
 from afina.evaluate.scorer import Context, Scorer
+from afina.evaluate.spans import SPAN_SCORERS
 from afina.recipe import Goal
 from afina.types import Example, Task
 
@@ -19,6 +20,7 @@ SCORERS: Mapping[str, Scorer] = {
     for scorers in (
         LABEL_SCORERS,
         NUMBER_SCORERS,
+        SPAN_SCORERS,
         ANSWER_SCORERS,
         OVERLAP_SCORERS,
         PREFERENCE_SCORERS,

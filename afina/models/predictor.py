@@ -16,6 +16,7 @@ from afina.models.generate import generate, stream
 from afina.models.length import shorten, shorten_prompt
 from afina.models.likelihood import answer_losses, check_fits, label_scores
 from afina.models.load import Model
+from afina.models.places import place_answers
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
@@ -94,6 +95,8 @@ class TunedModel:
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         """One answer for each input, in order. Raises ModelError for one that is too long."""
+        if self.model.head == "tags":
+            return place_answers(self.model, inputs, self.batch_size)
         whole = [self.whole_prompt(given) for given in inputs]
         prompts = [self._cut(ids) for ids in whole]
         if isinstance(self.task, Pooled):

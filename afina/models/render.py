@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -83,6 +84,31 @@ class ChatRenderer:
         if self._separates_pairs:
             return tuple(self._literal.encode(text, second, add_special_tokens=True).ids)
         return self.text(f"{text}\n{second}")
+
+    def words(self, words: Sequence[str]) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
+        """Ids of words with one space between them, and the first token of each.
+
+        A word of which the tokenizer leaves nothing (a control character) has None.
+        """
+        begins: list[int] = []
+        length = 0
+        for word in words:
+            begins.append(length)
+            length += len(word) + 1
+        text = " ".join(words)
+        found = self._literal.encode(text, add_special_tokens=True)
+        firsts: list[int | None] = [None] * len(words)
+        marks = zip(found.offsets, found.special_tokens_mask, strict=True)
+        for token, ((begin, end), special) in enumerate(marks):
+            start = begin
+            while start < end and text[start] == " ":  # byte-level pieces begin with the space
+                start += 1
+            if special or start == end:
+                continue
+            place = bisect_right(begins, start) - 1
+            if firsts[place] is None:
+                firsts[place] = token
+        return tuple(found.ids), tuple(firsts)
 
     def completion(self, text: str) -> tuple[int, ...]:
         """Ids of a raw prompt to go on from: as ``text``, without the tokenizer's end token."""

@@ -16,6 +16,7 @@ from afina.types import (
     Network,
     NumberExample,
     Objective,
+    TaggedExample,
 )
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Supervised(Objective):
         LabelledExample,
         ChatExample,
         NumberExample,
+        TaggedExample,
     )
 
     def weight(self, batch: Batch) -> float:

@@ -49,6 +49,12 @@ class Columns(Knobs):
     """The other text of a pair."""
     number: str | None = None
     """The number to learn."""
+    tokens: str | None = None
+    """The words of a text, a list."""
+    tags: str | None = None
+    """The tag of each word, a list."""
+    spans: str | None = None
+    """The labelled stretches of a text."""
     label: str | None = None
     """The label, or the labels (a list, or joined by ``|``)."""
     prompt: str | None = None

@@ -102,6 +102,10 @@ def _add_answers(app: FastAPI, house: House) -> None:
     async def _regress(request: Request) -> Response:
         return await judged.regress(request, house)
 
+    @app.post("/v1/tag")
+    async def _tag(request: Request) -> Response:
+        return await judged.tag(request, house)
+
 
 def _add_models(app: FastAPI, house: House) -> None:
     @app.get("/v1/models")

@@ -350,6 +350,15 @@ class JudgedRequest(Body):
         )
 
 
+class TagRequest(JudgedRequest):
+    """``POST /v1/tag``: texts, never pairs."""
+
+    def contradiction(self) -> tuple[str, str] | None:
+        if any(given.second is not None for given in self.inputs):
+            return "input", "a text, or a list of texts; this model reads no pairs"
+        return None
+
+
 class ClassifyRequest(JudgedRequest):
     """``POST /v1/classify``. ``top_k`` limits the probabilities to the largest."""
 

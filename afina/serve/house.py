@@ -15,6 +15,7 @@ _USES = {
     "embedding": "turn texts into vectors",
     "classify": "label texts",
     "regress": "give texts a number",
+    "tag": "find labelled stretches",
 }
 
 

@@ -1,6 +1,6 @@
-"""``POST /v1/classify`` and ``POST /v1/regress``: texts go in, labels or numbers come out.
+"""``/v1/classify``, ``/v1/regress`` and ``/v1/tag``: texts go in; labels, numbers or stretches come out.
 
-The OpenAI API has neither. ``input`` is a text, a pair ``{"text": …, "text_b": …}`` where the model
+The OpenAI API has none of them. ``input`` is a text, a pair ``{"text": …, "text_b": …}`` where the model
 learned from pairs, or a list of them. The answers::
 
     {"object": "list", "model": "soporte", "usage": {"prompt_tokens": 5, "total_tokens": 5},
@@ -9,7 +9,12 @@ learned from pairs, or a list of them. The answers::
 
     "data": [{"object": "number", "index": 0, "number": 3.7}]
 
-``labels`` is what the model says: one label, or any number of them where several may hold.
+    "data": [{"object": "tags", "index": 0, "spans": [
+        {"start": 4, "end": 10, "label": "LOC", "text": "Madrid", "score": 0.98}, …]}]
+
+``start`` and ``end`` count characters (Unicode code points); the end is not part of the stretch, and
+``score`` is the least probability of its words. ``labels`` is what the model says: one label, or any
+number of them where several may hold.
 ``probabilities`` come in falling order. ``cut_tokens`` says how many tokens of a text were left out,
 where the model was trained to read long ones cut.
 """
@@ -23,7 +28,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from afina.serve.asked import ClassifyRequest, JudgedRequest
+from afina.serve.asked import ClassifyRequest, JudgedRequest, TagRequest
 from afina.serve.body import read_body
 from afina.serve.events import answer
 from afina.serve.failure import ApiError
@@ -53,6 +58,15 @@ async def regress(request: Request, house: House) -> Response:
     asked = await read_body(request, JudgedRequest)
     model = house.model(asked.model, "regress")
     return await answer(request, _judged(house, model, asked, _number))
+
+
+async def tag(request: Request, house: House) -> Response:
+    """The route."""
+    asked = await read_body(request, TagRequest)
+    model = house.model(asked.model, "tag")
+    return await answer(
+        request, _judged(house, model, asked, lambda s: {"object": "tags", **s.facts()})
+    )
 
 
 async def _judged(

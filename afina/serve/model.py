@@ -9,7 +9,7 @@ from afina.models.sampling import Piece, Sampling
 from afina.retrieval import Sourced
 from afina.types import Answer, Input
 
-KINDS = ("chat", "completion", "embedding", "classify", "regress")
+KINDS = ("chat", "completion", "embedding", "classify", "regress", "tag")
 """What a model may be able to do."""
 
 
@@ -61,7 +61,7 @@ class ServedModel(Protocol):
         ...
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
-        """One answer for each input, for what is no text: labels, numbers."""
+        """One answer for each input, for what is no text: labels, numbers, stretches."""
         ...
 
 

@@ -7,6 +7,7 @@ from afina.tasks.generate import Generate
 from afina.tasks.pooled import Pooled
 from afina.tasks.regress import Regress
 from afina.tasks.score import Score
+from afina.tasks.tag import Tag
 from afina.tasks.text import Text
 from afina.tasks.transform import Transform
 from afina.tasks.written import Written
@@ -17,6 +18,7 @@ TASKS: tuple[type[Task], ...] = (
     Generate,
     Regress,
     Score,
+    Tag,
     Text,
     Transform,
 )
@@ -28,6 +30,7 @@ __all__ = [
     "Pooled",
     "Regress",
     "Score",
+    "Tag",
     "Text",
     "Transform",
     "Written",

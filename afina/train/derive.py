@@ -9,7 +9,7 @@ from afina.methods import Full, Lora
 from afina.models.load import pooling_of
 from afina.models.sources import Base
 from afina.recipe import Recipe, Train
-from afina.tasks import Classify, Pooled, Regress, Written
+from afina.tasks import Classify, Pooled, Regress, Tag, Written
 from afina.train.machine import Machine
 from afina.train.passes import count_tokens
 from afina.train.rows import Rows
@@ -57,7 +57,7 @@ def choose_method(recipe: Recipe, base: Base) -> tuple[Method, str]:
 
 
 def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
-    if isinstance(task, Classify):
+    if isinstance(task, Classify | Tag):
         book.lines.append(
             Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
         )

@@ -22,6 +22,8 @@ from afina.types.examples import (
     NumberExample,
     PreferenceExample,
     Role,
+    Span,
+    TaggedExample,
     TextExample,
 )
 from afina.types.tokens import (
@@ -33,6 +35,7 @@ from afina.types.tokens import (
     Rendered,
     Renderer,
     Targets,
+    Window,
 )
 
 if TYPE_CHECKING:
@@ -125,6 +128,19 @@ class Task(Knobs):
 
     def from_scores(self, scores: Sequence[float], prompt_tokens: int = 0) -> Answer:
         """Scores of the head ``labels`` for one text as an answer."""
+        raise NotImplementedError
+
+    def windows(self, given: Input, renderer: Renderer) -> tuple[Window, ...]:
+        """What the head ``tags`` reads of an input, with the places whose scores are asked."""
+        raise NotImplementedError
+
+    def from_windows(
+        self,
+        given: Input,
+        windows: Sequence[Window],
+        scores: Sequence[Sequence[Sequence[float]]],
+    ) -> Answer:
+        """Scores of the head ``tags`` [window, place, output] as an answer."""
         raise NotImplementedError
 
     def length(self, example: Example, renderer: Renderer) -> int:
@@ -270,7 +286,10 @@ __all__ = [
     "Rendered",
     "Renderer",
     "Role",
+    "Span",
+    "TaggedExample",
     "Targets",
     "Task",
     "TextExample",
+    "Window",
 ]

@@ -52,6 +52,33 @@ class NumberExample(Example):
     second: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of a text: characters ``start`` to ``end`` (without it), its label and its words.
+
+    ``score``: how sure a predictor is of it, 0 to 1.
+    """
+
+    start: int
+    end: int
+    label: str
+    text: str = ""
+    score: float | None = None
+
+    @property
+    def key(self) -> tuple[int, int, str]:
+        """What makes two spans the same."""
+        return self.start, self.end, self.label
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaggedExample(Example):
+    """A text and its labelled stretches, in order and without overlap."""
+
+    text: str
+    spans: tuple[Span, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChatExample(Example):
     """A conversation whose assistant turns are the answers to learn.
@@ -136,7 +163,8 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a Predictor says. ``labels`` for classification, ``number`` for regression, ``text`` always.
+    """What a Predictor says. ``labels`` for classification, ``number`` for regression, ``spans`` for
+    stretches of the text that was given, ``text`` always.
 
     ``probabilities`` maps a label to its probability where the predictor knows it. Token counts
     are those of this predictor's own prompt and answer (0 where it has no tokens).
@@ -149,6 +177,7 @@ class Answer:
     answer_tokens: int = 0
     finish: Literal["stop", "length", ""] = ""
     number: float | None = None
+    spans: tuple[Span, ...] | None = None
     sources: tuple[str, ...] = ()
     """Names of the documents that the predictor was shown, best first."""
     cut_tokens: int = 0
@@ -159,4 +188,11 @@ class Answer:
         if self.probabilities is not None:
             rounded = {label: round(p, 6) for label, p in self.probabilities.items()}
             return {"labels": list(self.labels), "probabilities": rounded}
+        if self.spans is not None:
+            return {"spans": [_plain(span) for span in self.spans]}
         return {} if self.number is None else {"number": self.number}
+
+
+def _plain(span: Span) -> dict[str, Any]:
+    value = {"start": span.start, "end": span.end, "label": span.label, "text": span.text}
+    return value if span.score is None else {**value, "score": round(span.score, 6)}

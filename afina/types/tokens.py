@@ -51,6 +51,10 @@ class Renderer(Protocol):
         """A bare text, or a pair, with the tokenizer's own special tokens (for encoders)."""
         ...
 
+    def words(self, words: Sequence[str]) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
+        """Ids of words with spaces between them, and the first token of each (None: it has none)."""
+        ...
+
     def source(self, text: str, language: str | None = None) -> tuple[int, ...]:
         """What the encoder of an encoder-decoder reads."""
         ...
@@ -58,6 +62,17 @@ class Renderer(Protocol):
     def target(self, text: str, language: str | None = None) -> tuple[int, ...]:
         """What the decoder of an encoder-decoder writes: its start token, the text, the end."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Token ids that a network reads at once, and where in a text some of them stand.
+
+    ``places``: (token, first character, the one after the last), in order.
+    """
+
+    ids: tuple[int, ...]
+    places: tuple[tuple[int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,10 +261,10 @@ def test_labels_that_do_not_fit_are_not_listed_and_this_is_told(tiny: Tiny) -> N
 @pytest.mark.parametrize(
     ("name", "task", "kind", "error", "words"),
     [
-        ("linear", "write", None, DataError, "writes text"),
-        ("embedding_linear", "write", "llama", DataError, "writes text"),
+        ("linear", "write", None, DataError, "this task is generate"),
+        ("embedding_linear", "write", "llama", DataError, "this task is generate"),
         ("embedding_linear", "one", None, ModelError, "base"),
-        ("zero_shot", "write", "minilm", DataError, "writes text"),
+        ("zero_shot", "write", "minilm", DataError, "this task is generate"),
         ("linaer", "one", None, RecipeError, "linaer"),
     ],
 )

@@ -12,7 +12,9 @@ import pytest
 from afina.errors import DataError, Interrupted, MachineError, ModelError, RecipeError, RequestError
 from afina.evaluate import SCORERS, Report, evaluate
 from afina.recipe import Evaluate, Goal
-from afina.types import Answer, Input
+from afina.tasks import Regress, Tag
+from afina.tasks.tag import said
+from afina.types import Answer, Example, Input, NumberExample, Span, TaggedExample, Task
 from tests.evaluate.candidates import (
     CLASSIFY,
     JSON,
@@ -387,7 +389,7 @@ def test_the_same_seed_gives_the_same_report() -> None:
 
 
 def test_every_scorer_works_on_some_task() -> None:
-    tasks = [
+    tasks: list[tuple[Task, Sequence[Example], list[Fixed]]] = [
         (CLASSIFY, labelled(GOLD), [labels_of("tuned", GOLD)]),
         (
             JSON,
@@ -395,6 +397,17 @@ def test_every_scorer_works_on_some_task() -> None:
             [FixedLikelihood("tuned", lambda q: Answer(intents(5)[number(q)]), nats=0.1)],
         ),
     ]
+    numbers: list[Example] = [
+        NumberExample(id=str(i), where=f"row {i}", text=f"text {i}", number=i) for i in range(4)
+    ]
+    told = Fixed("tuned", lambda q: Answer(q, number=float(number(q))))
+    tasks.append((Regress().settle(numbers), numbers, [told]))
+    span = Span(0, 4, "X", "text")
+    tagged: list[Example] = [
+        TaggedExample(id=str(i), where=f"row {i}", text=f"text {i}", spans=(span,))
+        for i in range(4)
+    ]
+    tasks.append((Tag(labels=("X",)), tagged, [Fixed("tuned", lambda _: said([span]))]))
     measured: set[str] = set()
     for task, test, candidates in tasks:
         for name in SCORERS:
@@ -405,7 +418,13 @@ def test_every_scorer_works_on_some_task() -> None:
                 continue
             measured.add(name)
             score, facts = report.candidate("tuned").scores[name], report.scorers[name]
-            perfect = {"share": 1.0, "points": 100.0, "perplexity": pytest.approx(1.105, abs=1e-3)}
+            perfect = {
+                "share": 1.0,
+                "points": 100.0,
+                "perplexity": pytest.approx(1.105, abs=1e-3),
+                "number": 0.0,
+                "correlation": pytest.approx(1.0),
+            }
             if name == "bleu":
                 assert 0 <= score.value <= 100
             else:

@@ -63,7 +63,7 @@ ROWS = [
     Row({"name": "adapter", "size": 8, "variant": "pfeiffer"}, rf"\.bottleneck\.|{BLOCK_NORM}"),
 ]
 TASKS: dict[Kind, tuple[str, ...]] = {
-    "bert": ("classify", "regress"),
+    "bert": ("classify", "regress", "tag"),
     "minilm": ("classify",),
     "gpt2": ("generate",),
     "llama": ("classify", "generate"),

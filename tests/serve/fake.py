@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from afina.errors import DataError
 from afina.models.sampling import Piece, Sampling
-from afina.types import Answer, Input
+from afina.types import Answer, Input, Span
 
-ALL = frozenset({"chat", "completion", "embedding", "classify", "regress"})
+ALL = frozenset({"chat", "completion", "embedding", "classify", "regress", "tag"})
 
 
 @dataclass
@@ -59,6 +59,8 @@ class FakeModel:
 
     def _judged(self, text: str) -> Answer:
         number = float("nan") if text == "NAN" else float(len(text))
+        if text.startswith("¿"):
+            return Answer("LOC: ¿", spans=(Span(0, 1, "LOC", "¿", 0.75),))
         if "b" in text:
             return Answer("b", ("b",), {"a": 0.2, "b": 0.7, "c": 0.1}, number=number)
         return Answer("a", ("a",), {"a": 0.9, "b": 0.06, "c": 0.04}, number=number)

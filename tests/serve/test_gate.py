@@ -23,6 +23,7 @@ BODIES = {
     "/v1/embeddings": {"model": "soporte", "input": "a"},
     "/v1/classify": {"model": "soporte", "input": "a"},
     "/v1/regress": {"model": "soporte", "input": "a"},
+    "/v1/tag": {"model": "soporte", "input": "a"},
 }
 
 

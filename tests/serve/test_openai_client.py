@@ -285,6 +285,15 @@ def test_numbers_and_pairs(client: OpenAI) -> None:
     assert [d["labels"] for d in said["data"]] == [["a"]]
 
 
+def test_stretches(client: OpenAI) -> None:
+    said: Any = client.post("/tag", cast_to=object, body={"model": "soporte", "input": ["¿qué?"]})
+    span = {"start": 0, "end": 1, "label": "LOC", "text": "¿", "score": 0.75}
+    assert said["data"] == [{"object": "tags", "index": 0, "spans": [span]}]
+    pair = {"text": "a", "text_b": "b"}
+    with pytest.raises(openai.BadRequestError):
+        client.post("/tag", cast_to=object, body={"model": "soporte", "input": pair})
+
+
 # ---------------------------------------------------------------------------- errors
 
 

@@ -14,7 +14,15 @@ from afina.tasks import Classify
 from afina.train.machine import Machine
 from afina.train.plan import Plan, make_plan
 from afina.train.rows import Rows, encode
-from afina.types import ChatExample, Example, LabelledExample, Message, NumberExample
+from afina.types import (
+    ChatExample,
+    Example,
+    LabelledExample,
+    Message,
+    NumberExample,
+    Span,
+    TaggedExample,
+)
 
 ROOM = 10**11
 MACHINE = Machine("cpu", "test", 1, ROOM, ROOM, ROOM, 50.0, 100.0)
@@ -59,7 +67,20 @@ def numbers(count: int) -> list[Example]:
     ]
 
 
-ROWS = {"classify": texts, "generate": chats, "regress": numbers, "transform": chats}
+def tagged(count: int) -> list[Example]:
+    """Texts in which a colour is named."""
+    return [
+        TaggedExample(
+            id=f"row-{i}",
+            where=f"small.jsonl: row {i}",
+            text=f"the door {'one ' * (i % 4)}is {COLOURS[i % 3]}",
+            spans=(Span(9 + 4 * (i % 4) + 3, 9 + 4 * (i % 4) + 3 + len(COLOURS[i % 3]), "COLOUR"),),
+        )
+        for i in range(count)
+    ]
+
+
+ROWS = {"classify": texts, "generate": chats, "regress": numbers, "tag": tagged, "transform": chats}
 """By task: what makes its rows."""
 
 
