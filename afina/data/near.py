@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from afina.data.shingles import jaccard, pieces
+from afina.data.shingles import Shingles, jaccard, pieces
 
 SIMILARITY = 0.8
 """Texts that share at least this part of their shingles are near duplicates."""
@@ -32,6 +32,7 @@ MOST_PARTNERS = 8
 but not every pair of such a family is listed."""
 
 Signatures = npt.NDArray[np.uint32]
+Keys = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +48,48 @@ def near_pairs(texts: Sequence[str], similarity: float = SIMILARITY) -> list[Pai
     """Pairs of different texts at or over the similarity, in order. Equal texts: give each once."""
     if len(texts) < 2:
         return []
-    signatures = minima(texts)
-    candidates = _candidates(signatures)
-    return _compared(texts, _likely(signatures, candidates, similarity), similarity)
+    candidates = _candidates(_band_keys(texts))
+    return _compared(texts, _likely(texts, candidates, similarity), similarity)
 
 
 def minima(texts: Sequence[str]) -> Signatures:
     """For each text the least hash in each of ``ORDERS`` fixed random orders; uint32 [rows, ORDERS]."""
+    parts = [_minima_of(piece) for _, piece in pieces(texts)]
+    return np.concatenate(parts) if parts else np.empty((0, ORDERS), dtype=np.uint32)
+
+
+def _minima_of(piece: Shingles) -> Signatures:
     draw = np.random.default_rng(20_211)
     factors = draw.integers(1, 2**32, ORDERS, dtype=np.uint32) | np.uint32(1)
     offsets = draw.integers(0, 2**32, ORDERS, dtype=np.uint32)
-    found = np.empty((len(texts), ORDERS), dtype=np.uint32)
-    for first, piece in pieces(texts):
-        rows = slice(first, first + len(piece.starts))
-        for order in range(ORDERS):
-            ranked = piece.hashes * factors[order]
-            ranked += offsets[order]
-            found[rows, order] = np.minimum.reduceat(ranked, piece.starts)
+    found = np.empty((len(piece.starts), ORDERS), dtype=np.uint32)
+    for order in range(ORDERS):
+        ranked = piece.hashes * factors[order]
+        ranked += offsets[order]
+        found[:, order] = np.minimum.reduceat(ranked, piece.starts)
     return found
 
 
-def _candidates(signatures: Signatures) -> npt.NDArray[np.int64]:
+def _band_keys(texts: Sequence[str]) -> Keys:
+    """One number for the minima of each band, uint64 [BANDS, rows]; the minima are not kept."""
+    keys = np.zeros((BANDS, len(texts)), dtype=np.uint64)
+    for first, piece in pieces(texts):
+        found = _minima_of(piece).astype(np.uint64)
+        rows = slice(first, first + len(found))
+        for band in range(BANDS):
+            key = keys[band, rows]
+            for column in range(band * ROWS_A_BAND, (band + 1) * ROWS_A_BAND):
+                key = (key ^ found[:, column]) * np.uint64(0x9E3779B97F4A7C15)
+                key ^= key >> np.uint64(29)
+            keys[band, rows] = key
+    return keys
+
+
+def _candidates(keys: Keys) -> npt.NDArray[np.int64]:
     """Pairs that agree in all rows of a band; int64 [pairs, 2], each once, sorted."""
-    count = len(signatures)
+    count = keys.shape[1]
     codes = []
-    for band in range(BANDS):
-        part = signatures[:, band * ROWS_A_BAND : (band + 1) * ROWS_A_BAND].astype(np.uint64)
-        key = np.zeros(count, dtype=np.uint64)
-        for column in range(ROWS_A_BAND):
-            key = (key ^ part[:, column]) * np.uint64(0x9E3779B97F4A7C15)
-            key ^= key >> np.uint64(29)
+    for key in keys:
         order = np.argsort(key, kind="stable")
         codes.append(_in_buckets(order, key[order], count))
     unique: npt.NDArray[np.int64] = np.unique(np.concatenate(codes))
@@ -104,16 +117,19 @@ def _in_buckets(
 
 
 def _likely(
-    signatures: Signatures, candidates: npt.NDArray[np.int64], similarity: float
+    texts: Sequence[str], candidates: npt.NDArray[np.int64], similarity: float
 ) -> npt.NDArray[np.int64]:
     """The candidates whose share of equal minima is not four standard errors below the wished one."""
     least = similarity - 4 * np.sqrt(similarity * (1 - similarity) / ORDERS)
-    stay = []
+    stay = [candidates[:0]]
     for begin in range(0, len(candidates), PAIRS_AT_ONCE):
         part = candidates[begin : begin + PAIRS_AT_ONCE]
-        equal = signatures[part[:, 0]] == signatures[part[:, 1]]
+        rows, place = np.unique(part, return_inverse=True)
+        signatures = minima([texts[i] for i in rows])
+        one, other = place.reshape(part.shape).T
+        equal = signatures[one] == signatures[other]
         stay.append(part[equal.mean(axis=1) >= least])
-    return np.concatenate(stay) if stay else candidates
+    return np.concatenate(stay)
 
 
 class _Families:
