@@ -27,9 +27,10 @@ from afina.baselines.prompting import (
 )
 from afina.baselines.request import Baseline, Request
 from afina.errors import DataError, ModelError
-from afina.evaluate.scorers import choose
+from afina.evaluate.scorers import SCORERS, choose
 from afina.evaluate.single import value_of, value_of_likelihoods
-from afina.types import Answer, Example, Input
+from afina.tasks import Generate
+from afina.types import Answer, Example, Input, Task
 
 if TYPE_CHECKING:
     from afina.evaluate.scorer import Scorer
@@ -56,6 +57,7 @@ class Candidate:
     answers: list[Answer] = field(default_factory=list)
     likelihoods: list[tuple[float, int]] = field(default_factory=list)
     value: float = 0.0
+    closeness: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -64,6 +66,7 @@ class Candidate:
             "order": self.order,
             "rows": max(len(self.answers), len(self.likelihoods)),
             "value": self.value,
+            "closeness": self.closeness,
         }
 
 
@@ -122,12 +125,15 @@ def halve(
     rows: Sequence[Example],
     first: int,
 ) -> tuple[Candidate, int]:
-    """The best candidate and the answers that it took to find it. Ties: the earlier candidate."""
+    """The best candidate and the answers that it took to find it.
+
+    Of equals the one whose answers come closer to the right ones, then the earlier.
+    """
     left, asked, calls = list(candidates), first, 0
     while True:
         for candidate in left:
             calls += _measure(request, scorer, candidate, rows[:asked])
-        left.sort(key=lambda c: (-scorer.sign * c.value, c.number))
+        left.sort(key=lambda c: (-scorer.sign * c.value, -c.closeness, c.number))
         if len(left) == 1 or asked == len(rows):
             return left[0], calls
         left = left[: -(-len(left) // 2)]
@@ -179,7 +185,19 @@ def _measure(
     asked: list[Input] = [task.question(row) for row in fresh]
     candidate.answers += candidate.predictor.predict(asked)
     candidate.value = value_of(scorer, task, rows, candidate.answers)
+    candidate.closeness = _closeness(task, rows, candidate.answers)
     return len(fresh)
+
+
+def _closeness(task: Task, rows: Sequence[Example], answers: Sequence[Answer]) -> float:
+    """How near answers are that may all be wrong: chrF of texts, the mean probability of labels."""
+    if isinstance(task, Generate):
+        return value_of(SCORERS["chrf"], task, rows, answers)
+    shares = [
+        sum((answer.probabilities or {}).get(label, 0.0) for label in task.gold(row).labels)
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    return sum(shares) / max(1, len(shares))
 
 
 def _candidates(request: Request, model: Model, name: str) -> list[Candidate]:

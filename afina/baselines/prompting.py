@@ -80,10 +80,17 @@ def first_that_fits(
 
 
 def load_decoder(request: Request, name: str) -> Model:
-    """The recipe's base, ready to write. Raises ModelError for an encoder."""
+    """The recipe's base, ready to write. Raises ModelError for an encoder, DataError for a task that
+    a prompt cannot ask for."""
     from afina.models.load import load
 
     task, base = request.task, request.the_base(name)
+    if not isinstance(task, Classify | Generate):
+        raise DataError(
+            f"{name} asks for labels or text in a prompt, and this is a {task.name} task",
+            where="evaluate.baselines",
+            do=f"take {', '.join(task.baselines())}",
+        )
     if base.kind == "encoder":
         raise ModelError(
             f"{name} asks a language model in a prompt, and {base.name} is an encoder",

@@ -118,7 +118,8 @@ class Bench:
         }  # fmt: skip
         rows = self.encoded(examples)
         size = self.plan(method, rows, **short)
-        each = max(1, min(100, round(EVALUATIONS * size.steps_per_epoch / steps)))
+        every = max(1, steps // EVALUATIONS)
+        each = max(1, min(100, size.steps_per_epoch // every))
         plan = self.plan(method, rows, **short, evaluations_per_epoch=each)
         run = Run.create(self.home, None)
         run.write("recipe.yaml", dump_recipe(plan.recipe))

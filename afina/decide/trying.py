@@ -11,7 +11,7 @@ from afina.decide.trial import Trial, method_named
 from afina.decide.ways import Way
 from afina.decide.words import Said
 from afina.errors import AfinaError, Interrupted
-from afina.types import Example, Method
+from afina.types import ChatExample, Example, Method
 
 if TYPE_CHECKING:
     from afina.retrieval import Rag
@@ -72,7 +72,8 @@ def _part(rows: Rows, share: float, seed: int) -> list[Example]:
 
 
 def _writes(desk: Desk) -> bool:
-    return desk.rows.task.head == "tokens"
+    """Whether the rows are conversations, into which passages can be put."""
+    return all(isinstance(row, ChatExample) for row in desk.rows.train)
 
 
 def _reader(desk: Desk) -> Rag:

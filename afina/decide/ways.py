@@ -13,6 +13,7 @@ from afina.baselines import BASELINES, build
 from afina.errors import RecipeError, nearest
 from afina.flow.measuring import Candidate
 from afina.recipe import Recipe
+from afina.tasks import Classify, Generate
 from afina.types import Answer, Input, Task
 
 if TYPE_CHECKING:
@@ -22,9 +23,15 @@ if TYPE_CHECKING:
 Kind = Literal["simple", "prompt", "documents", "tuned"]
 KINDS: dict[str, Kind] = {
     "majority": "simple",
+    "mean": "simple",
+    "copy": "simple",
+    "lead": "simple",
     "nearest": "simple",
     "linear": "simple",
+    "ridge": "simple",
     "embedding_linear": "simple",
+    "embedding_ridge": "simple",
+    "base": "prompt",
     "zero_shot": "prompt",
     "few_shot": "prompt",
     "few_shot_random": "prompt",
@@ -111,8 +118,10 @@ def names_of(recipe: Recipe, task: Task, base: Base) -> list[str]:
             )
     if recipe.decide.ways is not None:
         return list(dict.fromkeys(recipe.decide.ways))
-    wished = {*task.baselines(), "nearest"}
-    if base.kind == "decoder":
+    wished = set(task.baselines())
+    if isinstance(task, Classify | Generate):
+        wished |= {"nearest"}
+    if isinstance(task, Classify | Generate) and base.kind == "decoder":
         wished |= {"zero_shot", "few_shot", "few_shot_random", "few_shot_nearest", "prompt_search"}
         wished |= {"rag"} if recipe.retrieval is not None else set()
     return [name for name in (*KINDS, *sorted(wished - KINDS.keys())) if name in wished]

@@ -56,6 +56,19 @@ def test_of_equals_the_earlier_prompt_stays() -> None:
     assert halve(request(), SCORERS["exact_match"], candidates, ROWS, 8)[0].number == 0
 
 
+def test_of_equals_the_one_that_comes_closer_is_taken() -> None:
+    wrong = ["no", "zzz", "answer: {}", "xyz"]
+    candidates = [
+        Candidate(
+            i, "", (), "none",
+            cast(Any, Fixed(f"p{i}", lambda q, t=text: Answer(t.format(number(q))))),
+        )
+        for i, text in enumerate(wrong)
+    ]  # fmt: skip
+    best, _ = halve(request(), SCORERS["exact_match"], candidates, ROWS, 8)
+    assert (best.number, best.value) == (2, 0.0)
+
+
 def test_a_score_where_less_is_better() -> None:
     candidates = [
         Candidate(

@@ -212,3 +212,22 @@ def test_wrong_requests_are_refused(generate: Path, words: list[str], where: str
     code, found = decided(generate, *words)
     assert code == 2, found
     assert where in found["error"]["where"] and found["error"]["do"]
+
+
+def test_a_task_without_prompts_where_less_is_better(tiny: Tiny, tmp_path: Path) -> None:
+    lines = ["text,number"]
+    lines += [f"{'good ' * (n % 4)}door of the kitchen {n},{n % 4}.5" for n in range(120)]
+    (tmp_path / "scores.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    (tmp_path / "regress.yaml").write_text(
+        f"task: regress\nbase: {tiny('minilm').folder}\n"
+        "data: {train: scores.csv, split: {train: 0.6, validation: 0.2, test: 0.2}}\n"
+        "train: {threads: 1}\ngoal: {metric: mae, at_least: 0.5}\n"
+        "decide: {steps: 2, latency_rows: 1, bases: 0, shares: [0.5, 1.0]}\n",
+        "utf-8",
+    )
+    code, found = decided(tmp_path / "regress.yaml")
+    ways = {way["name"]: way["scores"]["mae"]["value"] for way in found["ways"]}
+    assert {"mean", "ridge", "embedding_ridge"} < ways.keys()
+    assert ways["ridge"] < 0.5 < ways["mean"]
+    assert (code, found["way"]) == (1, "ridge")
+    assert found["statements"]["reasons"][0]["code"] == "simple_solves"
