@@ -13,8 +13,12 @@ from typing import Any, Literal
 
 import torch
 
-from afina.models.attention import MAX_KEYS, ShortAttention
+from afina.models.attention import ShortAttention
 from afina.models.layout import Layout, lay_out
+
+MAX_KEYS = 512
+"""Longest row, in tokens, for which the probabilities are kept: twice that of padded rows, since a
+shared beginning asks once."""
 
 
 class Gather(torch.autograd.Function):
