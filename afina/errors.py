@@ -6,7 +6,7 @@ into JSON. None of them knows how it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
 
@@ -14,19 +14,27 @@ class AfinaError(Exception):
     """Anything that Afina tells the user instead of a traceback.
 
     ``what`` is one sentence, ``where`` names the file, row, column or key, ``do`` is the remedy.
-    ``problems`` lists further places (row by row) when one file has many.
+    ``problems`` lists further places (row by row) when one file has many. ``told``: the same as a code
+    and its values (``evaluate.statement``), for reports in other languages.
     """
 
     exit_code = 3
 
     def __init__(
-        self, what: str, *, where: str = "", do: str = "", problems: Sequence[str] = ()
+        self,
+        what: str,
+        *,
+        where: str = "",
+        do: str = "",
+        problems: Sequence[str] = (),
+        told: tuple[str, Mapping[str, object]] | None = None,
     ) -> None:
         super().__init__(what)
         self.what = what
         self.where = where
         self.do = do
         self.problems = tuple(problems)
+        self.told = told
 
     def __str__(self) -> str:
         lines = [f"{self.where}: {self.what}" if self.where else self.what]

@@ -76,6 +76,7 @@ def first_that_fits(
         f"{model.base.context_length} tokens",
         where=f"evaluate.baselines: {name}",
         do="leave this baseline out, or take a base with a longer context",
+        told=("no_room", {"tokens": model.base.context_length}),
     )
 
 
@@ -249,6 +250,7 @@ def _middles(
             f"there is no training row of {', '.join(missing[:10])}",
             where="data.train",
             do="add rows of these labels, or leave few_shot out of evaluate.baselines",
+            told=("no_row_of_label", {"labels": ", ".join(missing[:10])}),
         )
     drawn = [
         [int(i) for i in random.permutation(rows[label])[:count]] for label in task.known_labels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from afina.data.reading import Drop, Reading, read
 from afina.data.sealed import SealedTest
 from afina.data.sources import HubSource, display_names, find
 from afina.data.split import Division, divide
+from afina.data.split_words import describe
 from afina.errors import DataError
 from afina.recipe.knobs import Data
 from afina.types import Example, LabelledExample, TaggedExample, Task
@@ -42,8 +44,13 @@ class Dataset:
     check: Check
     fingerprint: str
     """SHA-256 of rows, order, split, what was dropped, and the data part of the recipe."""
-    split_description: str
-    """How the split was made, in English sentences."""
+    split: Mapping[str, Any]
+    """How the split was made, as facts."""
+
+    @property
+    def split_description(self) -> str:
+        """How the split was made, in English sentences."""
+        return describe(self.split)
 
     def __repr__(self) -> str:
         counts = (
@@ -134,7 +141,7 @@ def prepare(
         test=SealedTest(parts["test"]),
         check=report,
         fingerprint=_fingerprint(data, parts, drops, cleaned.handling[0]),
-        split_description=_describe(data, resolved, cleaned, parts, division, shares),
+        split=_split_facts(data, resolved, cleaned, parts, division, shares),
     )
 
 
@@ -316,45 +323,31 @@ def _labels_of(example: Example) -> tuple[str, ...]:
     return example.labels if isinstance(example, LabelledExample) else ()
 
 
-def _describe(
+def _split_facts(
     data: Data,
     task: Task,
     cleaned: Cleaned,
     parts: Mapping[str, Sequence[Example]],
     division: Division,
     shares: Mapping[str, float],
-) -> str:
-    counts = ", ".join(f"{len(rows):,} {part}" for part, rows in parts.items())
-    sentences = [f"{counts} rows"]
+) -> dict[str, Any]:
+    """What ``split_words.describe`` tells in sentences."""
     given = [p for p in ("validation", "test") if getattr(data, p) is not None]
-    if given:
-        sentences.append(f"{' and '.join(given)} from files of their own")
-    if len(shares) > 1:
-        strata = any(task.stratum(item.example) is not None for item in cleaned.kept)
-        how = {
-            "stratified": "in proportion to the classes"
-            if strata
-            else "at random, as the task has no classes to keep in proportion",
-            "random": "at random",
-            "group": f"by whole groups of the column {data.split.column}",
-            "time": f"by the time in the column {data.split.column}, the newest rows last",
-        }[data.split.by]
-        shown = " / ".join(f"{share:.0%} {part}" for part, share in shares.items())
-        sentences.append(f"{shown} divided {how}, with seed {data.split.seed}")
-        together = "rows whose input is the same but for case, spacing and punctuation"
-        if cleaned.handling[0] != "keep" and cleaned.alike.group:
-            together += ", near duplicates"
-        also = ", and rows of one group," if data.split.by == "group" else ""
-        sentences.append(f"{together}{also} stay together ({division.together:,} rows)")
-    for part in given:
-        lost = sum(drop.reason == f"in_{part}" for drop in cleaned.drops)
-        sentences.append(
-            f"{lost:,} rows whose input also stands in {part} were taken out before it"
-        )
-        like = sum(drop.reason == f"near_{part}" for drop in cleaned.drops)
-        if like:
-            sentences.append(f"and {like:,} that are near duplicates of rows of {part}")
-    return "; ".join(sentences) + "."
+    how: str = data.split.by
+    if how == "stratified" and all(task.stratum(i.example) is None for i in cleaned.kept):
+        how = "no_classes"
+    reasons = Counter(drop.reason for drop in cleaned.drops)
+    return {
+        "rows": {part: len(rows) for part, rows in parts.items()},
+        "given": given,
+        "shares": dict(shares) if len(shares) > 1 else {},
+        "how": how,
+        "column": data.split.column,
+        "seed": data.split.seed,
+        "near": cleaned.handling[0] != "keep" and bool(cleaned.alike.group),
+        "together": division.together,
+        "taken": {part: [reasons[f"in_{part}"], reasons[f"near_{part}"]] for part in given},
+    }
 
 
 def _fingerprint(

@@ -16,6 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from afina.errors import AfinaError, Interrupted, ModelError
 from afina.evaluate.preference import answered
+from afina.evaluate.statement import Statement
 from afina.tasks import Generate, calls
 from afina.types import Answer, Example, Likelihood, Predictor, Task
 
@@ -46,7 +47,7 @@ class Measured:
     likelihoods: list[tuple[float, int]] | None = None
     preferences: list[tuple[float, ...]] | None = None
     """Of each row, the negative log-probabilities of its better and its worse answer, or its one."""
-    no_likelihood: str = ""
+    no_likelihood: Statement | None = None
     failure: dict[str, Any] | None = None
     costs: dict[str, float] = field(default_factory=dict)
 
@@ -74,7 +75,11 @@ def measure(
     except AfinaError as error:
         if required or isinstance(error, WrongCountError):
             raise
-        found = Measured(candidate.name, failure=dict(error.as_json()["error"]))
+        failure: dict[str, Any] = dict(error.as_json()["error"])
+        if error.told is not None:
+            code, values = error.told
+            failure["told"] = {"code": code, "values": dict(values)}
+        found = Measured(candidate.name, failure=failure)
         say(f"{candidate.name} could not be measured: {error.what}")
     finally:
         if isinstance(candidate, Closes):
@@ -137,16 +142,16 @@ def _ask_probabilities(
 
 def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) -> None:
     if not isinstance(predictor, Likelihood):
-        found.no_likelihood = "it gives no probabilities of answers"
+        found.no_likelihood = Statement("no_probabilities")
         return
     values = predictor.negative_log_likelihood(test)
     _count(found.name, len(values), len(test))
     wrong = [e.where for e, (nats, _) in zip(test, values, strict=True) if not math.isfinite(nats)]
     if wrong or not sum(tokens for _, tokens in values):
         found.no_likelihood = (
-            f"the likelihood of {len(wrong)} answers is not finite (first: {wrong[0]})"
+            Statement("not_finite", {"answers": len(wrong), "first": wrong[0]})
             if wrong
-            else "it counted no tokens in the right answers"
+            else Statement("no_tokens_counted")
         )
         return
     found.likelihoods = values
@@ -154,7 +159,7 @@ def _ask_likelihood(predictor: Any, test: Sequence[Example], found: Measured) ->
 
 def _ask_preferences(predictor: Any, test: Sequence[Example], found: Measured) -> None:
     if not isinstance(predictor, Likelihood):
-        found.no_likelihood = "it gives no probabilities of answers"
+        found.no_likelihood = Statement("no_probabilities")
         return
     rows = [answered(example) for example in test]
     columns: list[list[float]] = []
@@ -162,10 +167,14 @@ def _ask_preferences(predictor: Any, test: Sequence[Example], found: Measured) -
         values = predictor.negative_log_likelihood(asked)
         _count(found.name, len(values), len(test))
         columns.append([nats for nats, _ in values])
-    if not all(math.isfinite(nats) for column in columns for nats in column):
-        found.no_likelihood = "the likelihood of an answer is not finite"
+    each = list(zip(*columns, strict=True))
+    wrong = [
+        e.where for e, nats in zip(test, each, strict=True) if not all(map(math.isfinite, nats))
+    ]
+    if wrong:
+        found.no_likelihood = Statement("not_finite", {"answers": len(wrong), "first": wrong[0]})
         return
-    found.preferences = list(zip(*columns, strict=True))
+    found.preferences = each
 
 
 def _count(name: str, given: int, asked: int) -> None:

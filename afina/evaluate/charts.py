@@ -136,7 +136,7 @@ class Curve:
 class Curves:
     """Losses above, learning rate below. ``group``: steps averaged in one point of the train loss.
 
-    ``alerts``: (x, step, message). ``x_ticks`` and ``y_ticks``: (place, value).
+    ``alerts``: (x, step, event). ``x_ticks`` and ``y_ticks``: (place, value).
     """
 
     train: Curve | None
@@ -145,7 +145,7 @@ class Curves:
     x_ticks: tuple[tuple[float, float], ...]
     y_ticks: tuple[tuple[float, float], ...]
     rate_top: tuple[float, float] | None
-    alerts: tuple[tuple[float, float, str], ...]
+    alerts: tuple[tuple[float, float, Mapping[str, Any]], ...]
     best: tuple[float, float] | None
     group: int
     rows: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
@@ -188,8 +188,10 @@ def curves(
     def y_rate(value: float) -> float:
         return round(RATE[1] - (RATE[1] - RATE[0]) * value / peak, 2)
 
-    told = [(e["step"], str(e["message"])) for e in events if _has(e, "step") and "message" in e]
-    told += [(m["step"], str(m["alert"])) for m in metrics if _has(m, "step") and m.get("alert")]
+    told = [(e["step"], e) for e in events if _has(e, "step") and "message" in e]
+    told += [
+        (m["step"], {"message": m["alert"]}) for m in metrics if _has(m, "step") and m.get("alert")
+    ]
     return Curves(
         train=_curve(losses, x, y),
         validation=_curve(checks, x, y),
@@ -197,7 +199,7 @@ def curves(
         x_ticks=tuple((x(t), t) for t in x_marks),
         y_ticks=tuple((y(t), t) for t in y_marks),
         rate_top=(RATE[0], peak) if peak > 0 else None,
-        alerts=tuple((x(step), step, message) for step, message in told if step <= last),
+        alerts=tuple((x(step), step, event) for step, event in told if step <= last),
         best=(x(best_step), best_step) if best_step is not None and best_step <= last else None,
         group=group,
         rows=tuple(m for m in metrics if _has(m, "validation_loss") and _has(m, "step")),

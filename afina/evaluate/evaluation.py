@@ -25,7 +25,6 @@ from afina.evaluate.verdict import Judged, decide, rule
 from afina.recipe import Evaluate, Goal
 from afina.types import Answer, Example, Predictor, Task
 
-NO_REFERENCE = f"the candidate {REFERENCE}, with which it compares, was not measured"
 Statistics = Mapping[tuple[str, str], tuple[Any, Array]]
 """By candidate and scorer: the matrix of statistics [N, k] and its resampled sums [R, k]."""
 
@@ -208,7 +207,7 @@ def _result(
     for scorer in scorers:
         figure = figures.get((found.name, scorer.name))
         if figure is None:
-            missing[scorer.name] = found.no_likelihood or NO_REFERENCE
+            missing[scorer.name] = (found.no_likelihood or remarks.NO_REFERENCE).say("en")
             continue
         sums = total(figure[0])
         around = interval(scorer, sums, figure[1], rows, confidence)

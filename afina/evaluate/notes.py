@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from afina.evaluate.asking import Measured
+from afina.evaluate.preference import REFERENCE
 from afina.evaluate.report import CandidateResult
 from afina.evaluate.statement import Statement
 from afina.evaluate.verdict import Judged
@@ -24,6 +25,8 @@ SIMPLE = (
 """Baselines that train no network: if one of them is as good, tuning was not needed."""
 PROMPTED = ("few_shot", "zero_shot")
 """Baselines that spend prompt tokens on instructions, the longest prompt first."""
+NO_REFERENCE = Statement("no_reference", {"candidate": REFERENCE})
+"""Why a candidate that answered has no score that compares it with the reference."""
 FEW_ROWS = 30
 FEW_ROWS_IN_CLASS = 5
 
@@ -41,7 +44,7 @@ def collect(
     return (
         *((out,) if left_out else ()),
         *_simple(judged, costs),
-        *_failures(judged, results),
+        *_failures(judged, results, measured),
         *_goal(judged),
         *_rows(judged, classes),
         *_tokenizers(judged, measured),
@@ -67,13 +70,21 @@ def _simple(judged: Judged, costs: Mapping[str, Mapping[str, float]]) -> Iterato
             )
 
 
-def _failures(judged: Judged, results: Sequence[CandidateResult]) -> Iterator[Statement]:
+def _failures(
+    judged: Judged, results: Sequence[CandidateResult], measured: Sequence[Measured]
+) -> Iterator[Statement]:
+    """``told`` holds the reason by code and values, where it has them."""
+    silent = {m.name: m.no_likelihood for m in measured}
     for result in results:
+        values: dict[str, Any] = {"candidate": result.name}
         if result.failure is not None:
-            yield Statement("failed", {"candidate": result.name, "what": result.failure["what"]})
+            told = result.failure.get("told")
+            values |= {"what": result.failure["what"]} | ({"told": told} if told else {})
+            yield Statement("failed", values)
         elif judged.scorer.name in result.missing:
-            values = {"candidate": result.name, "what": result.missing[judged.scorer.name]}
-            yield Statement("not_comparable", values | {"metric": judged.scorer.name})
+            reason = silent.get(result.name) or NO_REFERENCE
+            values |= {"what": result.missing[judged.scorer.name], "metric": judged.scorer.name}
+            yield Statement("not_comparable", values | {"told": reason.as_dict()})
 
 
 def _goal(judged: Judged) -> Iterator[Statement]:

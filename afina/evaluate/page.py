@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from afina.data.split_words import describe
 from afina.errors import RequestError, nearest
 from afina.evaluate import charts, figures
 from afina.evaluate.figures import LANGUAGES, Language
@@ -188,6 +189,29 @@ class Speaker:
         said = Statement.from_dict(statement)
         texts = [_named(said, i).say(each) for i, each in enumerate(LANGUAGES)]
         return self.both(*(text[:1].upper() + text[1:] for text in texts))
+
+    def failure(self, why: Mapping[str, Any]) -> Any:
+        """Why a candidate was not measured; in English alone where only the error's words are known."""
+        if why.get("told"):
+            return self.say(why["told"])
+        from markupsafe import Markup
+
+        text = " → ".join(visible(part) for part in (why["what"], why.get("do")) if part)
+        return Markup(f'<{self._element} lang="en">{{}}</{self._element}>').format(text)
+
+    def split(self, how: Any) -> Any:
+        """How the data were divided: facts as ``Dataset.split`` holds them, or a text."""
+        if not isinstance(how, Mapping):
+            return how
+        return self.both(describe(how, "en"), describe(how, "es"))
+
+    def alert(self, event: Mapping[str, Any]) -> Any:
+        """What training warned of: its figures, or the English message of one without."""
+        if "validation" not in event or "training" not in event:
+            return event["message"]
+        (before, after), (was, now) = event["validation"], event["training"]
+        values = {"before": before, "after": after, "was": was, "now": now}
+        return self.say(Statement("overfitting", values).as_dict())
 
     def number(self, kind: str, value: Any, unit: str = "share") -> Any:
         """A figure: count, tenths, percent, score, difference, probability, duration, size or plain."""

@@ -181,6 +181,45 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Las perplejidades se midieron sobre cantidades distintas de tokens, así que los "
         "tokenizadores difieren y los valores no son comparables: {names}.",
     ),
+    # why there is nothing to show of a candidate
+    "no_probabilities": (
+        "it gives no probabilities of answers",
+        "no da probabilidades de las respuestas",
+    ),
+    "not_finite": (
+        "the likelihood of {answers:count} answers is not finite (first: {first})",
+        "la verosimilitud de {answers:count} respuestas no es finita (la primera: {first})",
+    ),
+    "no_tokens_counted": (
+        "it counted no tokens in the right answers",
+        "no contó ningún token en las respuestas correctas",
+    ),
+    "no_reference": (
+        "the candidate {candidate}, with which it compares, was not measured",
+        "no se midió el candidato {candidate}, con el que se compara",
+    ),
+    "no_room": (
+        "the longest question and its answer leave no room for a prompt in {tokens:count} tokens",
+        "la pregunta más larga y su respuesta no dejan sitio para instrucciones en {tokens:count} "
+        "tokens",
+    ),
+    "no_row_of_label": (
+        "there is no training row of {labels}",
+        "no hay ninguna fila de entrenamiento de {labels}",
+    ),
+    "too_long": (
+        "a row has {tokens:count} tokens and the base takes {most:count}",
+        "una fila tiene {tokens:count} tokens y la base admite {most:count}",
+    ),
+    # what training warned of
+    "overfitting": (
+        "Validation loss rises ({before:plain} to {after:plain}) while training loss falls "
+        "({was:plain} to {now:plain}): the model begins to learn the rows by heart. Fewer epochs, a "
+        "lower rate or more data help.",
+        "La pérdida de validación sube (de {before:plain} a {after:plain}) mientras la de "
+        "entrenamiento baja (de {was:plain} a {now:plain}): el modelo empieza a aprenderse las filas "
+        "de memoria. Ayudan menos épocas, una tasa más baja o más datos.",
+    ),
     # how samples are drawn
     "samples": (
         "{wrong:count} of these {shown:count} rows were drawn at random from the {errors:count} "
@@ -211,6 +250,8 @@ class Statement:
         index = LANGUAGES.index(language)
         values = dict(self.values)
         values["bound"] = BOUND[str(values.get("better", "higher"))][index]
+        if told := values.get("told"):  # a reason with words of its own in each language
+            values["what"] = Statement.from_dict(told).say(language)
         unit = str(values.get("unit", "share"))
         return Filled(language, unit).vformat(SENTENCES[self.code][index], (), values)
 

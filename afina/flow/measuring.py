@@ -131,7 +131,7 @@ def write_html(run: Run, report: Report, dataset: Dataset, language: str) -> Non
             "train": len(dataset.train),
             "validation": len(dataset.validation),
             "test": len(dataset.test),
-            "split": dataset.split_description,
+            "split": dataset.split,
             "fingerprint": dataset.fingerprint,
         },
         "base": plan["base"],

@@ -136,6 +136,7 @@ class Embedder:
                 f"a text has {tokens} tokens and the base takes {self._context_length}",
                 where=f"text beginning {text[:40]!r}",
                 do="shorten it, or take a base with a longer context",
+                told=("too_long", {"tokens": tokens, "most": self._context_length}),
             )
         if tokens == 0:
             raise ModelError(

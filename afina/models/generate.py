@@ -138,6 +138,7 @@ def check_prompt(model: Model, tokens: int) -> None:
             where="prompt",
             do=f"shorten it by {tokens - context + 1} tokens or more, or take a base with a longer "
             "context",
+            told=("too_long", {"tokens": tokens, "most": context}),
         )
 
 

@@ -55,6 +55,7 @@ def check_fits(model: Model, rows: Sequence[Sequence[int]], names: Sequence[str]
                 f"{len(row)} tokens, and {model.base.name} takes {context}",
                 where=name,
                 do="shorten the text, or take a base with a longer context",
+                told=("too_long", {"tokens": len(row), "most": context}),
             )
 
 

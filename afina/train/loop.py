@@ -266,7 +266,8 @@ class Training:
                 f"training loss falls ({at.training[-2]:.4f} to {at.training[-1]:.4f}): the model "
                 "begins to learn the rows by heart; fewer epochs, a lower rate or more data help"
             )
-            self.run.event("overfitting", step=at.step, message=alert)
+            figures = {"validation": at.validation[-2:], "training": at.training[-2:]}
+            self.run.event("overfitting", step=at.step, message=alert, **figures)
             self.watch(self._told(alert=alert))
 
     def _told(self, **extra: Any) -> Step:

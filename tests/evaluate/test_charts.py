@@ -38,7 +38,7 @@ def test_curves_keep_losses_in_the_plot_and_checks_in_place() -> None:
     assert [p[2:] for p in found.validation.points] == [(5, 0.5), (10, 0.3)]
     assert all(64 <= x <= 880 and 16 <= y <= 260 for x, y, _, _ in found.train.points)
     assert found.validation.points[0][1] < found.validation.points[1][1]
-    assert found.alerts[0][1:] == (8, "rises")
+    assert (found.alerts[0][1], found.alerts[0][2]["message"]) == (8, "rises")
     assert found.best == (880.0, 10)
 
 
@@ -61,7 +61,7 @@ def test_there_are_no_curves_without_losses() -> None:
 def test_alerts_are_found_in_metrics_too() -> None:
     found = curves([*steps(4), {"step": 3, "alert": "validation rises"}])
     assert found is not None
-    assert found.alerts[0][1:] == (3, "validation rises")
+    assert found.alerts[0][1:] == (3, {"message": "validation rises"})
 
 
 CONFUSION = {"labels": ["a", "b", "c"], "cells": [[0, 0, 8], [0, 1, 2], [1, 0, 3], [1, 1, 1]]}

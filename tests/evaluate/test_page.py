@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from afina.errors import RequestError
-from afina.evaluate import evaluate, html
+from afina.data.split_words import describe
+from afina.errors import ModelError, RequestError
+from afina.evaluate import Report, evaluate, html
 from afina.evaluate.page import visible
 from afina.recipe import Evaluate, Goal
 from afina.tasks import Classify
-from afina.types import Answer, LabelledExample
-from tests.evaluate.candidates import Fixed, number
+from afina.types import Answer, Input, LabelledExample
+from tests.evaluate.candidates import CLASSIFY, Fixed, labelled, labels_of, number
 from tests.evaluate.test_evaluation import report_of_json
 
 ATTACKS = (
@@ -208,7 +209,9 @@ def test_both_languages_are_in_the_page(language: str, title: str) -> None:
     assert f"<title>{title} ·" in page
     checked = [a["id"] for _, a in reader.elements if "checked" in a]
     assert checked == [f"language-{language}", "theme-auto"]
-    marked = [a["class"] for t, a in reader.elements if a.get("lang") and t in ("span", "tspan")]
+    marked = [
+        a["class"] for t, a in reader.elements if "class" in a and a.get("lang") and t != "html"
+    ]
     assert marked.count("en") == marked.count("es") > 60
     text = "".join(reader.text)
     for sentence in ("Tuning was worth it.", "Ha valido la pena afinar.", "100.0%", "100,0\u00a0%"):
@@ -276,3 +279,86 @@ def test_dangerous_characters_are_made_visible() -> None:
     assert visible("a\x00b\u202ec\ud800") == "a[U+0000]b[U+202E]c[U+D800]"
     assert visible("tab\tline\n áñ漢🙂") == "tab\tline\n áñ漢🙂"
     assert visible(3) == 3
+
+
+def test_what_training_and_data_say_is_said_in_both_languages() -> None:
+    """From facts: counts, shares and losses are figures, and the words are those of the language."""
+    facts = facts_of()
+    split = {
+        "rows": {"train": 12_000, "validation": 0, "test": 300},
+        "given": ["test"],
+        "shares": {"train": 0.9, "validation": 0.1},
+        "how": "group",
+        "column": "cliente",
+        "seed": 7,
+        "near": True,
+        "together": 1_234,
+        "taken": {"test": [5, 2]},
+    }
+    facts["data"] = {**facts["data"], "split": split}
+    facts["metrics"] = [{"step": s, "loss": 2 / s} for s in range(1, 9)]
+    alert = {"validation": [0.5, 0.75], "training": [0.25, 0.125], "message": "English alone"}
+    facts["events"] = [{"event": "overfitting", "step": 8, **alert}]
+    page = html(report_of_labels(), facts)
+    for words in (
+        "12,000 train, 0 validation, 300 test rows; test from files of their own; 90% train / 10% "
+        "validation divided by whole groups of the column cliente, with seed 7; rows whose",
+        "12\u202f000 entrenamiento, 0 validación, 300 prueba filas; prueba, de ficheros propios; "
+        "90\u00a0% entrenamiento / 10\u00a0% validación, repartidas por grupos enteros de la columna "
+        "cliente, con la semilla 7; las filas cuya entrada es igual salvo mayúsculas, espacios y "
+        "puntuación, las casi iguales y las de un mismo grupo van juntas (1234 filas); antes se "
+        "quitaron 5 filas cuya entrada está también en prueba; y 2 que son casi iguales",
+        "Validation loss rises (0.5000 to 0.7500) while training loss falls (0.2500 to 0.1250)",
+        "La pérdida de validación sube (de 0,5000 a 0,7500) mientras la de entrenamiento baja",
+    ):
+        assert words in page
+    assert "English alone" not in page
+
+
+@pytest.mark.parametrize(
+    ("error", "english", "spanish"),
+    [
+        (
+            ModelError("x", told=("too_long", {"tokens": 600, "most": 512})),
+            "could not be measured, so nothing is said about it: a row has 600 tokens and",
+            "se pudo medir, así que nada se afirma sobre ello: una fila tiene 600 tokens y la base",
+        ),
+        (
+            ModelError("no words", do="mend"),
+            "about it: no words",
+            '<span lang="en">no words → mend',
+        ),
+    ],
+)
+def test_a_failure_is_said_in_both_languages_where_its_words_are_known(
+    error: ModelError, english: str, spanish: str
+) -> None:
+    class Broken(Fixed):
+        def predict(self, inputs: Sequence[Input]) -> list[Answer]:
+            raise error
+
+    gold = ["bill", "card", "loan"] * 6
+    report = evaluate(
+        [labels_of("tuned", gold), Broken("linear", lambda question: Answer(""))],
+        labelled(gold),
+        task=CLASSIFY,
+        tuned="tuned",
+        goal=None,
+        settings=Evaluate(resamples=100),
+        seed=7,
+    )
+    page = html(Report.from_dict(report.as_dict()), {})
+    assert english in page
+    assert spanish in page
+
+
+@pytest.mark.parametrize("how", ["stratified", "no_classes", "random", "group", "time"])
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_every_way_to_split_has_words(how: str, language: Any) -> None:
+    shares = {"train": 0.8, "validation": 0.1, "test": 0.1}
+    rows = {"train": 8, "validation": 1, "test": 1}
+    plain = {"rows": rows, "given": [], "shares": shares, "column": "when", "seed": 3}
+    text = describe({**plain, "how": how, "near": False, "together": 0, "taken": {}}, language)
+    assert text.endswith(".")
+    assert ("when" in text) == (how in ("group", "time"))
+    assert "{" not in text

@@ -8,6 +8,7 @@ from string import Formatter
 
 import pytest
 
+import afina
 from afina.evaluate import evaluation, notes, samples, verdict
 from afina.evaluate.scorers import SCORERS
 from afina.evaluate.statement import SENTENCES, Statement
@@ -45,7 +46,20 @@ VALUES = {
     "wrong": 2,
     "shown": 8,
     "errors": 9,
+    "before": 0.5,
+    "after": 0.6,
+    "was": 0.4,
+    "now": 0.3,
+    "tokens": 600,
+    "most": 512,
+    "labels": "bill, card",
+    "first": "rows.csv: row 3",
 }
+
+
+REASONS = ("no_probabilities", "not_finite", "no_tokens_counted", "no_reference", "no_room",
+           "no_row_of_label", "too_long")  # fmt: skip
+"""They stand within another sentence."""
 
 
 def places(text: str) -> set[tuple[str, str]]:
@@ -65,15 +79,15 @@ def test_every_sentence_can_be_said(code: str) -> None:
     for language in ("en", "es"):
         text = said.say(language)  # type: ignore[arg-type]
         assert "{" not in text
-        assert text.endswith((".", "memory"))
+        assert text.endswith((".", "memory")) or code in REASONS
     assert Statement.from_dict(said.as_dict()) == said
 
 
 def test_every_sentence_is_used_and_none_is_missing() -> None:
     used: set[str] = set()
-    for module in (evaluation, notes, samples, verdict):
-        source = Path(str(module.__file__)).read_text("utf-8")
-        used |= set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', source))
+    for file in Path(afina.__file__).parent.rglob("*.py"):
+        if file.name != "statement.py":
+            used |= set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', file.read_text("utf-8")))
     assert set(SENTENCES) <= used
     for module in (notes, samples, verdict):
         source = Path(str(module.__file__)).read_text("utf-8")
