@@ -32,6 +32,9 @@ def train(
     if ready.documents:
         run.write("data/documents.json", {"sha256": ready.documents})
     write_index(run, ready.dataset)
+    long = [*ready.rows.dropped, *ready.validation.dropped]
+    if long:  # train.on_too_long: drop
+        run.write("data/too_long.json", [{"where": w, "reason": why} for w, why in long])
     record(run, ready.plan.recipe, {"status": "created"})
     return run, _train_in(run, ready, watch)
 

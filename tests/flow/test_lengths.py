@@ -175,3 +175,16 @@ def test_a_model_that_was_not_trained_on_cut_rows_refuses_long_ones(
     assert model.model.cut_to is None
     with pytest.raises(ModelError, match="takes 256"):
         model.predict([Input((Message("user", "one two " * 200),))])
+
+
+def test_training_rows_that_are_dropped_are_listed_in_a_file(tiny: Tiny, tmp_path: Path) -> None:
+    short, long = texts(tmp_path / "short.csv", 20, 1), texts(tmp_path / "long.csv", 3, 200)
+    rows = tmp_path / "train.csv"
+    rows.write_text(Path(short).read_text() + "".join(Path(long).read_text().splitlines(True)[1:]))
+    test = texts(tmp_path / "test.csv", 4, 2)
+    asked = recipe(tiny("minilm"), "classify", str(rows), test, on_too_long="drop")
+    done = afina.run(asked, home=tmp_path / "home", evaluate=False)
+    listed = json.loads((done.folder / "data" / "too_long.json").read_text("utf-8"))
+    assert len(listed) == 3
+    assert all("train.csv: row" in line["where"] for line in listed)
+    assert "the limit is 256" in listed[0]["reason"]
