@@ -272,8 +272,6 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "mean": ("Mean of the training rows", "Media del entrenamiento"),
     "ridge": ("Linear model (ridge)", "Modelo lineal (ridge)"),
     "embedding_ridge": ("Embeddings + ridge", "Vectores + ridge"),
-    "copy": ("Copy of the input", "Copia de la entrada"),
-    "lead": ("First sentences", "Primeras frases"),
     "nearest": ("Nearest neighbour", "Vecino más cercano"),
     "zero_shot": ("Base zero-shot", "Base sin ejemplos"),
     "few_shot": ("Base few-shot", "Base con ejemplos"),
