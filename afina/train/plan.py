@@ -259,8 +259,9 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
         tied = (
             head and module.get_output_embeddings().weight is module.get_input_embeddings().weight
         )
-        if task.head == "labels":
-            settle_pooler(module, base.folder, pooling_of(base, task) == "first")
+        if task.head != "tokens":
+            first = task.head != "tags" and pooling_of(base, task) == "first"
+            settle_pooler(module, base.folder, first)
         module = method.apply(module, task.head)
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()

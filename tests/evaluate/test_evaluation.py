@@ -400,7 +400,7 @@ def test_every_scorer_works_on_some_task() -> None:
     numbers: list[Example] = [
         NumberExample(id=str(i), where=f"row {i}", text=f"text {i}", number=i) for i in range(4)
     ]
-    told = Fixed("tuned", lambda q: Answer(q, number=float(number(q))))
+    told = Fixed("tuned", lambda q: Answer(str(number(q)), number=float(number(q))))
     tasks.append((Regress().settle(numbers), numbers, [told]))
     span = Span(0, 4, "X", "text")
     tagged: list[Example] = [
