@@ -93,15 +93,21 @@ def _reopen(run: Run, say: Say) -> Prepared:
 
 def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:
     from afina.train.loop import run as train_run
+    from afina.train.teacher import taught
 
     with run.lock():
         run.set_status("running")
         try:
+            parts = (
+                (ready.rows, ready.dataset.train),
+                (ready.validation, ready.dataset.validation),
+            )
+            rows, validation = taught(ready.plan.recipe, parts, ready.renderer, run.home)
             figures = train_run(
                 ready.plan,
                 ready.base,
-                ready.rows,
-                ready.validation,
+                rows,
+                validation,
                 run,
                 renderer=ready.renderer,
                 watch=watch,

@@ -31,13 +31,15 @@ LIVE_SHARE = 0.75
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One answer. ``ids`` without the end token; ``logprobs`` (nats) if they were asked for."""
+    """One answer. ``ids`` without the end token, which is ``end`` if one was drawn; ``logprobs`` (nats)
+    if they were asked for."""
 
     text: str
     ids: tuple[int, ...]
     finish: Literal["stop", "length"]
     prompt_tokens: int
     logprobs: tuple[float, ...] = ()
+    end: int | None = None
 
 
 @dataclass
@@ -53,11 +55,13 @@ class _Row:
     logprobs: list[float] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     finish: Literal["", "stop", "length"] = ""
+    end_token: int | None = None
 
     def take(self, drawn: Drawn, stop_ids: frozenset[int]) -> str:
         """Add a token; returns the text that may be shown because of it."""
         if drawn.token in stop_ids:
             self.finish = "stop"
+            self.end_token = drawn.token
             return ""
         self.ids.append(drawn.token)
         if drawn.logprob is not None:
@@ -203,7 +207,8 @@ def _written(model: Model, row: _Row) -> Written:
     row.end()
     text = "".join(row.shown) if row.text else model.renderer.decode(row.ids)
     assert row.finish
-    return Written(text, tuple(row.ids), row.finish, len(row.prompt), tuple(row.logprobs))
+    ids, logprobs = tuple(row.ids), tuple(row.logprobs)
+    return Written(text, ids, row.finish, len(row.prompt), logprobs, row.end_token)
 
 
 def _pieces(model: Model, row: _Row, sampling: Sampling) -> Iterator[Piece]:

@@ -60,6 +60,11 @@ class Body(nn.Module):
     def token_logprobs(self, batch: Batch) -> torch.Tensor:
         raise TypeError(f"{type(self).__name__} has no output tokens")
 
+    def option_logprobs(
+        self, batch: Batch, options: torch.Tensor | int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        raise TypeError(f"{type(self).__name__} has no output tokens")
+
     def label_scores(self, batch: Batch) -> torch.Tensor:
         raise TypeError(f"{type(self).__name__} has no scores of labels")
 
@@ -108,6 +113,25 @@ class TokenNetwork(Body):
         if states is None:
             states = self.hidden(batch)[:, :-1][counted]
         return logprobs_of_head(states, targets, self.core.get_output_embeddings())
+
+    def option_logprobs(
+        self, batch: Batch, options: torch.Tensor | int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens [N, K] at each target in the loss, and their log-probabilities [N, K], float32."""
+        counted = batch.targets[:, 1:] != IGNORED
+        if _plain_head(self.core.config):
+            states = self._flat_states(batch, counted)
+            if states is None:
+                states = self.hidden(batch)[:, :-1][counted]
+            logits = self.core.get_output_embeddings()(states)
+        else:
+            logits = self.core_for(batch)(input_ids=batch.ids, use_cache=False).logits
+            logits = logits[:, :-1][counted]
+        every = logits.float().log_softmax(-1)
+        if isinstance(options, int):
+            values, tokens = every.topk(min(options, every.shape[1]), dim=1)
+            return tokens, values
+        return options, every.gather(1, options)
 
 
 class LabelNetwork(Body):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from afina.objectives.continued import Continue
+from afina.objectives.distill import Distill
+from afina.objectives.policy import Policy
 from afina.objectives.prefer import Prefer
 from afina.objectives.reward import Reward
 from afina.objectives.supervised import Supervised
@@ -11,8 +13,10 @@ from afina.types import Objective
 OBJECTIVES: tuple[type[Objective], ...] = (
     Supervised,
     Continue,
+    Distill,
+    Policy,
     Prefer,
     Reward,
 )
 
-__all__ = ["OBJECTIVES", "Continue", "Prefer", "Reward", "Supervised"]
+__all__ = ["OBJECTIVES", "Continue", "Distill", "Policy", "Prefer", "Reward", "Supervised"]

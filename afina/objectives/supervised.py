@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from afina.objectives.labels import label_loss
+from afina.objectives.soft import note_tokens, token_divergence
 from afina.types import (
     IGNORED,
     Batch,
@@ -17,10 +19,15 @@ from afina.types import (
     NumberExample,
     Objective,
     TaggedExample,
+    Task,
 )
 
 if TYPE_CHECKING:
     import torch
+
+
+KEPT_TOKENS = 16
+"""Of how many of the most probable tokens the untuned probabilities are kept."""
 
 
 class Supervised(Objective):
@@ -35,6 +42,9 @@ class Supervised(Objective):
     name: Literal["supervised"] = "supervised"
     label_smoothing: float = Field(0.0, ge=0.0, lt=1.0)
     """Share of the probability spread evenly over all labels (classification only)."""
+    keep: float = Field(0.0, ge=0.0)
+    """Weight of the divergence from what the model found probable before it was tuned, at the tokens of
+    the answers: against forgetting (text only)."""
 
     needs: ClassVar[tuple[type[Example], ...]] = (
         LabelledExample,
@@ -42,6 +52,15 @@ class Supervised(Objective):
         NumberExample,
         TaggedExample,
     )
+
+    def refuses(self, task: Task) -> str:
+        if self.keep and (task.head != "tokens" or task.reads_source):
+            return f"objective.keep holds what a decoder writes: not for task: {task.name}"
+        return ""
+
+    def observe(self, network: Network, batch: Batch) -> torch.Tensor | None:
+        """With ``keep``: the most probable tokens of the untuned model at each place of the answer."""
+        return note_tokens(network, batch, KEPT_TOKENS) if self.keep else None
 
     def weight(self, batch: Batch) -> float:
         if batch.kind == "tokens":
@@ -53,21 +72,16 @@ class Supervised(Objective):
     def loss(self, network: Network, batch: Batch) -> Loss:
         weight = self.weight(batch)
         if batch.kind == "tokens":
-            return Loss(-network.token_logprobs(batch).sum(), weight)
+            total = -network.token_logprobs(batch).sum()
+            if self.keep:
+                total = total + self.keep * token_divergence(network, batch, KEPT_TOKENS).sum()
+            return Loss(total, weight)
         if batch.kind in ("tags", "span"):
             return Loss(_places_loss(network.tag_scores(batch), batch), weight)
-        from torch.nn import functional
-
         scores = network.label_scores(batch)
-        targets = batch.targets
         if batch.kind == "number":
-            return Loss((scores - targets).square().mean(dim=1).sum(), weight)
-        if self.label_smoothing:
-            targets = targets * (1 - self.label_smoothing) + self.label_smoothing / targets.shape[1]
-        if batch.kind == "one_label":
-            return Loss(functional.cross_entropy(scores, targets, reduction="sum"), weight)
-        each = functional.binary_cross_entropy_with_logits(scores, targets, reduction="none")
-        return Loss(each.mean(dim=1).sum(), weight)
+            return Loss((scores - batch.targets).square().mean(dim=1).sum(), weight)
+        return Loss(label_loss(scores, batch, self.label_smoothing), weight)
 
 
 def _places_loss(scores: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -80,7 +80,9 @@ def _check_weights(model: Model, weights: Weights, progress: Progress) -> None:
         )
     if model.head == "tokens" and progress.loss_tokens == 0:
         raise TrainingError(
-            "no token was in the loss", do="check the data: afina check --show-loss"
+            "no token was in the loss",
+            do="check the data: afina check --show-loss; with objective: policy, no answer was "
+            "rewarded more than another of its group",
         )
     if sha256_of(weights.tensors()) == progress.initial_sha256:
         raise TrainingError(

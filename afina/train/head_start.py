@@ -33,6 +33,11 @@ class Scored:
     def token_logprobs(self, batch: Batch) -> torch.Tensor:
         raise TypeError("scores of labels only")
 
+    def option_logprobs(
+        self, batch: Batch, options: torch.Tensor | int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        raise TypeError("scores of labels only")
+
     def tag_scores(self, batch: Batch) -> torch.Tensor:
         raise TypeError("scores of labels only")
 
@@ -73,12 +78,15 @@ def _vectors(
     network.eval()
     found: list[torch.Tensor] = []
     targets: list[torch.Tensor] = []
+    noted: list[torch.Tensor] = []
     with torch.no_grad():
         for chunk in micro_batches(rows, 64):
             batch = collate(chunk, kind=kind, device=model.device)
             found.append(network.pooled(batch.ids, batch.lengths))
             targets.append(batch.targets)
+            noted += [] if batch.noted is None else [batch.noted]
     whole = torch.cat(targets)
     nothing = torch.empty(0, dtype=torch.long, device=model.device)
     each = torch.arange(len(whole), device=model.device)
-    return torch.cat(found), Batch(nothing, nothing, whole, kind, each)
+    told = torch.cat(noted) if noted else None
+    return torch.cat(found), Batch(nothing, nothing, whole, kind, each, noted=told)

@@ -8,11 +8,9 @@ has not passed the gate.
 from __future__ import annotations
 
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +31,9 @@ from afina.train.head_start import fit_head
 from afina.train.machine import MemoryPeak, kept_memory
 from afina.train.observe import observed, surveyed
 from afina.train.plan import Plan
+from afina.train.rollouts import Rollouts
 from afina.train.rows import Rows
+from afina.train.stopping import stop_on_signal
 from afina.train.validation import validate
 from afina.train.weights import Weights, rate_share, sha256_of
 
@@ -72,7 +72,7 @@ def run(
     resumable), TrainingError if a loss or weight is not finite or the gate refuses the result.
     """
     training = Training(plan, base, rows, validation, run, renderer, watch or (lambda _: None))
-    with kept_memory(), _stop_on_signal() as stop:
+    with kept_memory(), stop_on_signal() as stop:
         training.go(stop)
     return training.finish()
 
@@ -116,6 +116,7 @@ class Training:
         self.weights = prepare(self.model, plan)
         if train.flat and not lay_flat(self.model):
             run.event("padded", reason="this network does not give the same for rows end to end")
+        self.rollouts = Rollouts.of(self.model, recipe.objective, run, train.seed)
         self.bottom = find_bottom(self.model, train.frozen_bottom, (rows, validation), run)
         self.rows = observed(self.model, recipe.objective, rows)
         self.validation = observed(self.model, recipe.objective, validation)
@@ -166,6 +167,9 @@ class Training:
         """
         objective = self.plan.recipe.objective
         rows = [self.rows[i] for i in self.schedule.step(step)]
+        told: dict[str, float] = {}
+        if self.rollouts is not None:
+            rows, told = self.rollouts.rows_of(rows, step)
         passes = surveyed(
             self.model,
             objective,
@@ -195,7 +199,7 @@ class Training:
         at.stretch_sum += total * weight
         at.stretch_weight += weight
         rate = float(self.train.learning_rate or 0.0) * share
-        return {"loss": total, "learning_rate": rate, "gradient_norm": norm}
+        return {"loss": total, "learning_rate": rate, "gradient_norm": norm, **told}
 
     def note(self, figures: dict[str, float]) -> None:
         """Write the step into the run's metrics and tell the watcher."""
@@ -228,10 +232,14 @@ class Training:
     def evaluate(self) -> bool:
         """Measure the validation rows; whether this is the best so far. Warns and stops early.
 
-        Better means: a lower loss for text, more rows right for labels (ties: the lower loss).
+        Better means: a lower loss for text, more rows right for labels (ties: the lower loss), a
+        higher reward for a policy, whose loss is the reward with its sign turned.
         """
         at = self.progress
-        loss, right = validate(self.model, self.plan, self.validation, self.kind, self.bottom)
+        if self.rollouts is not None:
+            loss, right = -self.rollouts.validate(self.validation), None
+        else:
+            loss, right = validate(self.model, self.plan, self.validation, self.kind, self.bottom)
         self._refuse_not_finite(loss, "validation loss", at.step - 1, ("of validation",))
         at.validation.append(loss)
         at.training.append(at.stretch_sum / max(at.stretch_weight, 1e-9))
@@ -256,7 +264,7 @@ class Training:
 
     def _warn_of_overfitting(self) -> None:
         at = self.progress
-        if len(at.validation) < 2:
+        if len(at.validation) < 2 or self.rollouts is not None:
             return
         rises = at.validation[-1] > at.validation[-2]
         falls = at.training[-1] < at.training[-2]
@@ -346,27 +354,6 @@ def _frozen(model: Model) -> dict[str, torch.Tensor]:
 def _seed_of(seed: int, step: int, micro_batch: int) -> int:
     """Dropout's seed: of this run, step and pass, whatever came before."""
     return (seed * 1_000_003 + step * 1_009 + micro_batch) % (2**63)
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """The first Ctrl-C (or SIGTERM) asks for a stop after the step; the second ends at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {s: signal.signal(s, ask) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 __all__ = ["Step", "Training", "Watcher", "prepare", "run"]

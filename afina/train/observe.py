@@ -6,6 +6,7 @@ them. A resumed run works them out again from the same weights: equal bits.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -25,8 +26,8 @@ def observed(model: Model, objective: Objective, rows: Rows) -> tuple[Encoded, .
 
     Always the same rows together, whatever the batch size, so that the numbers do not hang on it.
     """
-    if type(objective).observe is Objective.observe or not rows.kept:
-        return rows.kept
+    if type(objective).observe is Objective.observe or not rows.kept or rows.kept[0].noted:
+        return rows.kept  # nothing to note, or a teacher has said it already
     model.network.eval()
     order = sorted(range(len(rows.kept)), key=lambda i: -rows.kept[i].longest)
     found: dict[int, Encoded] = {}
@@ -67,5 +68,8 @@ def surveyed(
 
 
 def _noted(row: Encoded, numbers: Sequence[Sequence[float]]) -> Encoded:
-    others = tuple(replace(s, noted=tuple(n)) for s, n in zip(row.others, numbers[1:], strict=True))
-    return replace(row, noted=tuple(numbers[0]), others=others)
+    own, *further = (
+        array("f", n) for n in numbers
+    )  # a list of floats would take eight times as much
+    others = tuple(replace(s, noted=n) for s, n in zip(row.others, further, strict=True))
+    return replace(row, noted=own, others=others)

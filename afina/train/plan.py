@@ -14,6 +14,7 @@ from afina.models.load import pooling_of
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.sources import Base
+from afina.objectives import Policy
 from afina.recipe import Goal, Recipe
 from afina.recipe.load import parse_recipe
 from afina.train.derive import Book, choose_method, derive_task, derive_train
@@ -137,13 +138,15 @@ def _derive_bottom(
     assert train.precision in WIDTHS
     size = rows.tokens * base.hidden_size * WIDTHS[train.precision]
     frozen = round(parts.lowest * base.layers)
-    if train.exact or frozen == 0 or machine.device != "cpu" or base.kind == "seq2seq":
+    new_rows = isinstance(recipe.objective, Policy)  # written anew at every step
+    within = train.exact or machine.device != "cpu" or base.kind == "seq2seq" or new_rows
+    if within or frozen == 0:
         if train.frozen_bottom not in (None, "within"):
             raise RecipeError(
                 "there are no frozen layers below the lowest trained one"
                 if frozen == 0
-                else "the frozen layers are worked apart on a CPU only, without train.exact, and of "
-                "encoders and decoders only",
+                else "the frozen layers are worked apart on a CPU only, without train.exact, of "
+                "encoders and decoders only, and not of a policy's own answers",
                 where="train.frozen_bottom",
                 do="leave it out, or take method: partial, or lora with layers",
             )

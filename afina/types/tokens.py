@@ -170,6 +170,14 @@ class Network(Protocol):
         """
         ...
 
+    def option_logprobs(
+        self, batch: Batch, options: torch.Tensor | int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens [N, K] and their log-probabilities [N, K] at each target in the loss; differentiable.
+        ``options``: which tokens, or how many of the most probable ones.
+        """
+        ...
+
     def label_scores(self, batch: Batch) -> torch.Tensor:
         """Scores (logits) [B, C], float32, differentiable."""
         ...
