@@ -169,9 +169,7 @@ def forbidden(source: str) -> list[str]:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_nothing_forbidden_stands_in_the_package(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
-    if (
-        path == PACKAGE / "types" / "__init__.py"
-    ):  # the abstract methods of Task, Objective and Method
+    if path.parent == PACKAGE / "types":  # the abstract methods of Task, Objective and Method
         source = source.replace("raise NotImplementedError", "")
     assert forbidden(source) == []
 

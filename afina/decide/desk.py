@@ -95,7 +95,7 @@ def _ready(recipe: Recipe, rows: Rows, base: Base, renderer: ChatRenderer) -> Ro
     rules: dict[str, Any] = {"max_length": limit, "on_too_long": recipe.train.on_too_long}
     encoded = encode(rows.train, rows.task, renderer, objective=recipe.objective, **rules)
     task = derive_task(Book(), rows.task, encoded, base)
-    locked = tuple(measurable(rows.locked, task, base, recipe.train))
+    locked = tuple(measurable(rows.locked, task, base, recipe))
     return replace(rows, task=task, locked=locked, left_out=len(rows.locked) - len(locked))
 
 

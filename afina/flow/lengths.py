@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.models.render import ChatRenderer
     from afina.models.sources import Base
-    from afina.recipe import Train
+    from afina.recipe import Recipe
     from afina.types import Example, Task
 
 SHOWN = 20
@@ -25,15 +25,16 @@ CUT_ANSWER = 0
 
 
 def check_test(
-    dataset: Dataset, base: Base, renderer: ChatRenderer, train: Train
+    dataset: Dataset, base: Base, renderer: ChatRenderer, recipe: Recipe
 ) -> tuple[str, ...]:
     """What the plan says of test rows that are too long.
 
     Raises DataError, naming up to 20 of them, for those that could not be measured.
     """
     from afina.models.length import shorten
+    from afina.models.load import context_of
 
-    task, context = dataset.task, base.context_length
+    train, task, context = recipe.train, dataset.task, context_of(base, recipe.method)
     limit = train.max_length or context
 
     def length(example: Example) -> int:
@@ -88,11 +89,11 @@ def _refuse(problems: list[str], rows: int, do: str) -> None:
         )
 
 
-def measurable(test: Sequence[Example], task: Task, base: Base, train: Train) -> list[Example]:
+def measurable(test: Sequence[Example], task: Task, base: Base, recipe: Recipe) -> list[Example]:
     """The test rows that are measured: with ``drop`` those that the base can take, else all."""
-    from afina.models.load import load_renderer
+    from afina.models.load import context_of, load_renderer
 
-    if train.on_too_long != "drop":
+    if recipe.train.on_too_long != "drop":
         return list(test)
-    renderer = load_renderer(base)
-    return [e for e in test if task.encode(e, renderer).longest <= base.context_length]
+    renderer, context = load_renderer(base), context_of(base, recipe.method)
+    return [e for e in test if task.encode(e, renderer).longest <= context]

@@ -35,7 +35,7 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
     test = dataset.test.open(by=f"evaluation of {run.id}")
     run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
     base = resolve(recipe.base, say=say)
-    measured = measurable(test, recipe.task, base, recipe.train)
+    measured = measurable(test, recipe.task, base, recipe)
     report = measure(
         candidates(run, recipe, dataset, base, say),
         measured,

@@ -124,7 +124,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     ``thorough``: with every analysis of the rows, for the record of a run.
     """
     from afina.data import prepare as prepare_data
-    from afina.models.load import check_kind, load_renderer
+    from afina.models.load import check_kind, context_of, load_renderer
     from afina.models.sources import resolve
     from afina.train.machine import probe
     from afina.train.plan import make_plan
@@ -133,10 +133,10 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
     _check_evaluation(recipe, dataset)
     base = resolve(recipe.base, say=say)
-    check_kind(base, dataset.task)
+    check_kind(base, dataset.task, recipe.method)
     renderer = load_renderer(base)
     _check_calls(dataset, renderer)
-    limit = recipe.train.max_length or base.context_length
+    limit = recipe.train.max_length or context_of(base, recipe.method)
     rules: dict[str, Any] = {
         "max_length": limit,
         "on_too_long": recipe.train.on_too_long,
@@ -149,7 +149,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     machine = probe(recipe.train.device, home, recipe.train.threads)
     recipe = _with_data(recipe, dataset)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
-    long = check_test(dataset, base, renderer, recipe.train)
+    long = check_test(dataset, base, renderer, recipe)
     derived = (*_derived_of(dataset), *plan.derived)
     plan = replace(plan, derived=derived, notes=(*plan.notes, *long))
     return Prepared(plan, dataset, base, renderer, rows, validation, documents_of(reader))

@@ -37,13 +37,11 @@ class Adapter(Method):
     def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
         blocks = find_blocks(module)
         module.requires_grad_(False)
-        self.insert(module, module, blocks)
+        self.insert(module, blocks)
         return module
 
-    def insert(
-        self, module: torch.nn.Module, network: torch.nn.Module, blocks: list[Block]
-    ) -> None:
-        """Set the bottlenecks into ``network``, the Transformers model inside of ``module``."""
+    def insert(self, network: torch.nn.Module, blocks: list[Block]) -> None:
+        """Set the bottlenecks into the Transformers network, and let its layer norms move."""
         from afina.methods import bottleneck
 
         width = int(network.config.hidden_size)  # type: ignore[arg-type, union-attr]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
@@ -10,7 +11,7 @@ from afina.errors import RecipeError
 from afina.methods.blocks import block_list
 from afina.methods.patterns import compiled, matching
 from afina.methods.rates import base_learning_rate
-from afina.types import Head, Method
+from afina.types import Head, Method, Move
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,11 @@ class Partial(Method):
     frozen besides."""
     train: tuple[str, ...] = ()
     """Patterns that move all the same; they win over everything above."""
+    gradual: bool = False
+    """Begin with the uppermost layer and add the next one below at each epoch (ULMFiT, Howard & Ruder
+    2018, arXiv 1801.06146); the embeddings come last. Fewer epochs than layers leave some frozen."""
+    layer_factor: float | None = Field(None, gt=1.0, le=100.0)
+    """By how much slower each layer moves than the one above it; 2.6 in ULMFiT. Left out: all alike."""
 
     @field_validator("freeze", "train")
     @classmethod
@@ -84,6 +90,23 @@ class Partial(Method):
                     )
                 found[key] |= hits
         return found["freeze"], found["train"]
+
+    def moves(self, module: torch.nn.Module) -> Mapping[str, Move]:
+        if not self.gradual and self.layer_factor is None:
+            return {}
+        prefix, depth = block_list(module)
+        trained = [n for n, p in module.named_parameters() if p.requires_grad]
+        layers = {name: _layer_index(name, prefix) for name in trained}
+        lowest = min((i for i in layers.values() if i is not None), default=depth)
+        found = {}
+        for name, layer in layers.items():
+            if layer is not None:
+                below = depth - 1 - layer
+            else:  # what stands before the layers follows the lowest one; what stands behind, none
+                below = depth - lowest if _below(module, name, prefix) else 0
+            rate = (self.layer_factor or 1.0) ** -below
+            found[name] = Move(rate=rate, from_epoch=below if self.gradual else 0)
+        return found
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         return base_learning_rate(parameters)

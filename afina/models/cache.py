@@ -24,6 +24,8 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
     key_buffer: torch.Tensor
     value_buffer: torch.Tensor
     first_capacity = 0
+    late: tuple[tuple[int, int, torch.Tensor, torch.Tensor], ...] = ()
+    """(row, column, keys, values) to be set after the next update: see ``fill``."""
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -42,21 +44,40 @@ class GrowingLayer(DynamicLayer):  # type: ignore[misc]
             self.value_buffer = _grown(self.value_buffer, seen, capacity)
         self.key_buffer[:, :, seen:end] = key_states
         self.value_buffer[:, :, seen:end] = value_states
+        for row, column, keys, values in self.late:
+            self.key_buffer[row, :, column : column + keys.shape[1]] = keys
+            self.value_buffer[row, :, column : column + keys.shape[1]] = values
+        self.late = ()
         self._show(end)
         return self.keys, self.values
 
-    def fill(self, keys: torch.Tensor, values: torch.Tensor, shifts: Sequence[int]) -> None:
+    def fill(
+        self, keys: torch.Tensor, values: torch.Tensor, shifts: Sequence[int], virtual: int = 0
+    ) -> None:
         """Take the states [1, H, P, D] of one row as the beginning of ``len(shifts)`` rows.
 
-        Row b has them ``shifts[b]`` columns to the right: its first columns are padding and the
-        last ``shifts[b]`` tokens are cut off, so that every row ends at column P.
+        Row b has them ``shifts[b]`` columns to the right: its first columns are padding, and what
+        would stand behind column P is cut off, so that every row ends there. Tokens that are cut
+        off are worked again; the first ``virtual`` columns are of no token and cannot be. Where
+        they reach beyond P, padding stands in their place: they are set there after the update that
+        works the padding.
         """
         width = keys.shape[2]
+        self.late = tuple(
+            (
+                row,
+                max(width, shift),
+                keys[0, :, max(0, width - shift) : virtual],
+                values[0, :, max(0, width - shift) : virtual],
+            )
+            for row, shift in enumerate(shifts)
+            if virtual and shift + virtual > width
+        )
         self.lazy_initialization(keys, values)
         capacity = max(width, self.first_capacity)
         self.key_buffer = _room(keys, capacity, len(shifts))
         self.value_buffer = _room(values, capacity, len(shifts))
-        for row, shift in enumerate(shifts):
+        for row, shift in enumerate(min(shift, width) for shift in shifts):
             self.key_buffer[row, :, :shift] = 0
             self.value_buffer[row, :, :shift] = 0
             self.key_buffer[row, :, shift:width] = keys[0, :, : width - shift]
@@ -87,13 +108,13 @@ class KeyValueCache(Cache):  # type: ignore[misc]
         for layer in self._filled():
             layer.keep(rows)
 
-    def shifted(self, shifts: Sequence[int], capacity: int) -> KeyValueCache:
+    def shifted(self, shifts: Sequence[int], capacity: int, virtual: int = 0) -> KeyValueCache:
         """This one-row cache as the beginning of several rows (see ``GrowingLayer.fill``)."""
         made = KeyValueCache(capacity)
         for layer in self.layers:
             made.layers.append(made.layer_class_to_replicate())
             if layer.is_initialized:
-                made.layers[-1].fill(layer.keys, layer.values, shifts)
+                made.layers[-1].fill(layer.keys, layer.values, shifts, virtual)
         return made
 
     def _filled(self) -> list[GrowingLayer]:

@@ -19,6 +19,7 @@ from afina.models.decoder import Decoder, core_of, shared_length, work_prefix
 from afina.models.generate import ROWS_AT_ONCE, TOKENS_AT_ONCE, check_prompt
 from afina.models.likelihood import LOGITS_AT_ONCE, answer_losses
 from afina.models.load import Model
+from afina.models.virtual import virtual_tokens
 from afina.types import IGNORED, Encoded
 
 
@@ -135,7 +136,7 @@ def _tree_fits(model: Model, prompts: Sequence[Sequence[int]], longest: int) -> 
     """Whether one mask serves all layers, and positions can be told to the network."""
     core = core_of(model)
     window = getattr(core.config, "sliding_window", None)
-    reach = max(len(p) for p in prompts) + longest
+    reach = virtual_tokens(model.network.module) + max(len(p) for p in prompts) + longest
     plain = window is None or reach <= window
     return takes_cache(core) and Decoder.takes_positions(core) and plain
 

@@ -18,6 +18,7 @@ from afina.models.cache import KeyValueCache, takes_cache
 from afina.models.load import Model
 from afina.models.network import TokenNetwork
 from afina.models.seq2seq import SourceNetwork
+from afina.models.virtual import fill, virtual_tokens
 
 SHORTEST_PREFIX = 16
 """Tokens from which a shared beginning is worth a run of its own."""
@@ -25,10 +26,16 @@ SHORTEST_PREFIX = 16
 
 @dataclass(frozen=True)
 class Prefix:
-    """The beginning of several prompts, worked once. ``ids`` are its tokens."""
+    """The beginning of several prompts, worked once. ``ids`` are its tokens; ``virtual`` tokens of
+    the method stand before them."""
 
     ids: tuple[int, ...]
     cache: KeyValueCache
+    virtual: int = 0
+
+    @property
+    def columns(self) -> int:
+        return self.virtual + len(self.ids)
 
 
 class Decoder:
@@ -51,17 +58,21 @@ class Decoder:
         self._device = model.device
         self._accepts = inspect.signature(self._core.forward).parameters
         self._rows = [list(p) for p in prompts]
-        self.width = max(len(p) for p in prompts)
-        self._first = torch.tensor([self.width - len(p) for p in prompts], device=self._device)
+        prefix = prefix or work_prefix(model, ())
+        virtual = prefix.virtual if prefix else 0
+        lengths = [virtual + len(p) for p in prompts]
+        self.width = max(lengths)
+        self._first = torch.tensor([self.width - n for n in lengths], device=self._device)
         if not takes_cache(self._core):
             self.cache: KeyValueCache | None = None
             self._again()
             return
-        done = len(prefix.ids) if prefix else 0
+        done = prefix.columns if prefix else 0
         capacity = self.width + room
         if prefix:
-            shifts = [min(done, self.width - len(p)) for p in prompts]
-            self.cache = prefix.cache.shifted(shifts, capacity)
+            self.cache = prefix.cache.shifted(
+                [self.width - n for n in lengths], capacity, prefix.virtual
+            )
         else:
             self.cache = KeyValueCache(capacity)
         ids = torch.zeros(len(prompts), self.width - done, dtype=torch.long)
@@ -160,7 +171,7 @@ class Decoder:
 def continued(model: Model, prefix: Prefix, ids: torch.Tensor) -> torch.Tensor:
     """Float32 logits [B, T, V] of right-padded ids [B, T] that each follow the prefix."""
     core = core_of(model)
-    done, (rows, width) = len(prefix.ids), ids.shape
+    done, (rows, width) = prefix.columns, ids.shape
     options: dict[str, Any] = {}
     if Decoder.takes_positions(core):
         columns = torch.arange(done, done + width, device=ids.device)
@@ -196,14 +207,20 @@ def shared_length(prompts: Sequence[Sequence[int]]) -> int:
 
 @torch.inference_mode()
 def work_prefix(model: Model, ids: Sequence[int]) -> Prefix | None:
-    """The keys and values of a shared beginning; None where the network keeps none."""
+    """The keys and values of the method's virtual tokens and of a shared beginning; None where
+    there is neither, or where the network keeps none."""
     core = core_of(model)
-    if not ids or not takes_cache(core):
+    module = model.network.module
+    virtual = virtual_tokens(module)
+    if not (ids or virtual) or not takes_cache(core):
         return None
-    cache = KeyValueCache(len(ids))
-    options: dict[str, Any] = {}
-    if "logits_to_keep" in inspect.signature(core.forward).parameters:
-        options["logits_to_keep"] = 1
-    tokens = torch.tensor([list(ids)], dtype=torch.long, device=model.device)
-    core(input_ids=tokens, past_key_values=cache, use_cache=True, **options)
-    return Prefix(tuple(ids), cache)
+    cache = KeyValueCache(virtual + len(ids))
+    if virtual:
+        fill(module, core, cache)
+    if ids:
+        options: dict[str, Any] = {}
+        if "logits_to_keep" in inspect.signature(core.forward).parameters:
+            options["logits_to_keep"] = 1
+        tokens = torch.tensor([list(ids)], dtype=torch.long, device=model.device)
+        core(input_ids=tokens, past_key_values=cache, use_cache=True, **options)
+    return Prefix(tuple(ids), cache, virtual)

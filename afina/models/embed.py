@@ -87,7 +87,7 @@ class Embedder:
         return cls(
             pooled,
             model.renderer,
-            context_length=model.base.context_length,
+            context_length=model.context_length,
             device=model.device,
             identity="",
             size=model.base.hidden_size,
@@ -153,13 +153,13 @@ class Embedder:
 
 def _states(model: Model, pooling: str) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
     """Last hidden states brought to one vector; ``first`` without any pooler of the network."""
-    body = model.network.core.base_model
+    network = model.network
 
     def pooled(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         if pooling != "first":
-            return pool(body, ids, lengths, pooling)
+            return pool(network, ids, lengths, pooling, body=True)
         inside = torch.arange(ids.shape[1], device=ids.device)[None, :] < lengths[:, None]
-        states: torch.Tensor = body(input_ids=ids, attention_mask=inside.long())[0]
+        states: torch.Tensor = network.run(ids, inside.long(), body=True)[0]
         return states[:, 0]
 
     return pooled

@@ -129,7 +129,7 @@ def check_prompt(model: Model, tokens: int) -> None:
     """Raise if a prompt of that many tokens is empty or leaves no room for an answer."""
     if tokens < 1:
         raise RequestError("the prompt is empty", where="prompt", do="write something")
-    context = model.base.context_length
+    context = model.context_length
     if model.task.reads_source and tokens > context:
         raise ModelError(
             f"the text has {tokens} tokens; {model.base.name} reads {context}",
@@ -152,8 +152,8 @@ def check_prompt(model: Model, tokens: int) -> None:
 def answer_room(model: Model, prompt_tokens: int) -> int:
     """Tokens that the context leaves for an answer; an encoder-decoder has a context for each."""
     if not isinstance(model.task, Transform):
-        return model.base.context_length - prompt_tokens
-    return model.base.context_length - len(model.renderer.opening(model.task.target_language))
+        return model.context_length - prompt_tokens
+    return model.context_length - len(model.renderer.opening(model.task.target_language))
 
 
 def _decoder(

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from afina.errors import ModelError
-from afina.models.sources import Base
 from afina.types import Kept
 
 if TYPE_CHECKING:
@@ -80,18 +79,25 @@ def _write_peft(model: Model, folder: Path, weights: Weights) -> None:
     kept = _peft_names(module)
     own = module.state_dict()
     state = {n: weights.get(n, t) for n, t in own.items() if _without_adapter_name(n) in kept}
-    module.save_pretrained(folder, state_dict=state, save_embedding_layers=False)
-    _name_base(folder, model.base)
+    assert model.method is not None
+    path = folder / "adapter_config.json"
+    on_disk, changed = model.method.written(module, state)
+    module.save_pretrained(folder, state_dict=dict(on_disk), save_embedding_layers=False)
+    config = json.loads(path.read_text(encoding="utf-8"))
+    # The base's public name, not a folder of this machine.
+    config |= {"base_model_name_or_path": model.base.name, **changed}
+    path.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
 def _fill_peft(model: Model, folder: Path) -> None:
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
     module: Any = model.network.module
-    saved = _read(folder / PEFT_FILE, model)
+    assert model.method is not None
+    saved = model.method.read(module, _read(folder / PEFT_FILE, model))
     expected = get_peft_model_state_dict(module, save_embedding_layers=False)
     _check_fits(expected, saved, folder / PEFT_FILE)
-    set_peft_model_state_dict(module, saved)
+    set_peft_model_state_dict(module, dict(saved))
 
 
 def _peft_names(module: Any) -> set[str]:
@@ -103,14 +109,6 @@ def _peft_names(module: Any) -> set[str]:
 def _without_adapter_name(name: str) -> str:
     short = name.replace(".default", "")
     return short.removesuffix(".weight") if "lora_magnitude_vector" in short else short
-
-
-def _name_base(folder: Path, base: Base) -> None:
-    """Say the base's public name, not a folder of this machine, in PEFT's file."""
-    path = folder / "adapter_config.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config["base_model_name_or_path"] = base.name
-    path.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
 # ---------------------------------------------------------------------------- bottlenecks

@@ -46,7 +46,7 @@ def padded(
 
 def check_fits(model: Model, rows: Sequence[Sequence[int]], names: Sequence[str]) -> None:
     """Raise ModelError for the first row that is empty or that the base cannot take whole."""
-    context = model.base.context_length
+    context = model.context_length
     for row, name in zip(rows, names, strict=True):
         if not row:
             raise ModelError("there are no tokens in it", where=name, do="write something")

@@ -46,6 +46,11 @@ class Model:
     def head(self) -> Head:
         return self.task.head
 
+    @property
+    def context_length(self) -> int:
+        """Tokens that a row may have, answer included."""
+        return context_of(self.base, self.method)
+
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that move, by name."""
         return {n: p for n, p in self.network.named_parameters() if p.requires_grad}
@@ -61,6 +66,11 @@ class Model:
 
 
 @quiet()
+def context_of(base: Base, method: Method | None) -> int:
+    """Tokens that a row may have: what the base takes, without the method's virtual tokens."""
+    return base.context_length - (method.virtual_tokens if method else 0)
+
+
 def load_renderer(base: Base) -> ChatRenderer:
     """The renderer of a base, without its weights."""
     from transformers import AutoTokenizer
@@ -104,7 +114,7 @@ def load(
     leaves our own attention and adapter arithmetic out. Raises ModelError if the base cannot serve
     the task.
     """
-    check_kind(base, task)
+    check_kind(base, task, method)
     renderer = renderer or load_renderer(base)
     stored = torch.float32 if method is not None and not method.adapter else dtype
     attention = "sdpa" if exact else register_attention()
@@ -118,13 +128,23 @@ def load(
         module = method.apply(module, task.head)
         for parameter in fixed:
             parameter.requires_grad_(False)
+        if method.precise:
+            make_precise(module)
         if method.adapter and not exact:
             fuse_adapters(module)
     network = _with_head(module, base, task)
     if network.head is not None:
         network.head.requires_grad_(method is not None)
+    network.causal = base.kind != "encoder"
     network.to(device).eval()
     return Model(base, task, method, network, renderer, dtype, torch.device(device), exact)
+
+
+def make_precise(module: nn.Module) -> None:
+    """Bring what moves to float32."""
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
 
 
 def _with_head(module: nn.Module, base: Base, task: Task) -> Body:
@@ -145,8 +165,8 @@ def pooling_of(base: Base, task: Task) -> str:
     return base.pooling or ("first" if base.kind == "encoder" else "last")
 
 
-def check_kind(base: Base, task: Task) -> None:
-    """Raises ModelError if the base cannot be tuned, or not for this task."""
+def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
+    """Raises ModelError if the base cannot be tuned, or not for this task by this method."""
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
     if isinstance(task, Text) and task.window > base.context_length:
@@ -172,6 +192,21 @@ def check_kind(base: Base, task: Task) -> None:
             f"{base.architecture} is an encoder: it writes no text",
             where=f"base: {base.name}",
             do="take a decoder (afina models list), or task: classify",
+        )
+    if method is None or not method.virtual_tokens:
+        return
+    if base.kind == "seq2seq":
+        raise ModelError(
+            f"virtual tokens stand before a text that is gone on with, and {base.architecture} reads "
+            "one text and writes another",
+            where=f"method: {method.name}",
+            do="take method: lora, adapter or ia3",
+        )
+    if context_of(base, method) < 2:
+        raise ModelError(
+            f"{method.virtual_tokens} virtual tokens fill the {base.context_length} that it takes",
+            where="method.length",
+            do="take fewer",
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from afina.models import flat
+from afina.models import flat, virtual
 from afina.models.bottom import Halves
 from afina.models.layout import of_batch
 from afina.types import IGNORED, Batch
@@ -33,6 +33,8 @@ class Body(nn.Module):
 
     head: nn.Linear | None
     """A new head of ours, saved beside the body; None where the base's own, or none, is used."""
+    causal: bool = True
+    """Whether a token sees only those before it; ``load`` says so."""
 
     halves: Halves | None = None
     """The frozen bottom and the rest; there only while a run trains with states of its own."""
@@ -52,6 +54,23 @@ class Body(nn.Module):
         if batch.states is None or self.halves is None:
             return self.core
         return self.halves.above(batch.states)
+
+    def run(
+        self,
+        ids: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        *,
+        body: bool = False,
+        batch: Batch | None = None,
+    ) -> Any:
+        """What the Transformers model (or its ``body`` alone) gives for right-padded ids [B, T];
+        places of the virtual tokens that a method may put before them are left out. ``batch``: the
+        one that the ids are of, where it may bring states."""
+        core = self.core if batch is None else self.core_for(batch)
+        core = core.base_model if body else core
+        caches = "use_cache" in signature(core.forward).parameters
+        options = {"use_cache": False} if caches else {}
+        return virtual.run(self.module, core, ids, mask, causal=self.causal, **options)
 
     def outputs(self, batch: Batch) -> torch.Tensor:
         """What this head gives for a batch, float32."""
@@ -85,8 +104,7 @@ class TokenNetwork(Body):
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Last hidden states [B, T, D]."""
-        body = self.core_for(batch).base_model
-        out: torch.Tensor = body(input_ids=batch.ids, use_cache=False).last_hidden_state
+        out: torch.Tensor = self.run(batch.ids, body=True, batch=batch).last_hidden_state
         return out
 
     def _flat_states(self, batch: Batch, counted: torch.Tensor) -> torch.Tensor | None:
@@ -107,7 +125,7 @@ class TokenNetwork(Body):
         counted = wanted != IGNORED
         targets = wanted[counted]
         if not _plain_head(self.core.config):
-            logits = self.core_for(batch)(input_ids=batch.ids, use_cache=False).logits
+            logits = self.run(batch.ids, batch=batch).logits
             return _logprobs(logits[:, :-1][counted], targets)
         states = self._flat_states(batch, counted)
         if states is None:
@@ -155,11 +173,11 @@ class LabelNetwork(Body):
 
     def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """One float32 vector [B, D] a row."""
-        return pool(self.core, ids, lengths, self.pooling)
+        return pool(self, ids, lengths, self.pooling)
 
     def label_scores(self, batch: Batch) -> torch.Tensor:
         """Scores [B, C], float32."""
-        vectors = pool(self.core_for(batch), batch.ids, batch.lengths, self.pooling)
+        vectors = pool(self, batch.ids, batch.lengths, self.pooling, batch=batch)
         scores: torch.Tensor = self.head(self.dropout(vectors))
         return scores
 
@@ -179,7 +197,7 @@ class TagNetwork(Body):
 
     def tag_scores(self, batch: Batch) -> torch.Tensor:
         """Scores [B, T, C], float32; those of the padding mean nothing."""
-        states, _ = _states(self.core_for(batch), batch.ids, batch.lengths)
+        states, _ = _states(self, batch.ids, batch.lengths, batch=batch)
         scores: torch.Tensor = self.head(self.dropout(states[0].float()))
         return scores
 
@@ -196,11 +214,11 @@ class VectorNetwork(Body):
 
     def vectors(self, batch: Batch) -> torch.Tensor:
         """Vectors [B, D], float32."""
-        return pool(self.core_for(batch), batch.ids, batch.lengths, self.pooling)
+        return pool(self, batch.ids, batch.lengths, self.pooling, batch=batch)
 
     def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """One float32 vector [B, D] a row."""
-        return pool(self.core, ids, lengths, self.pooling)
+        return pool(self, ids, lengths, self.pooling)
 
 
 def _new_head(core: Any, outputs: int) -> nn.Linear:
@@ -210,19 +228,22 @@ def _new_head(core: Any, outputs: int) -> nn.Linear:
     return head
 
 
-def _states(core: Any, ids: torch.Tensor, lengths: torch.Tensor) -> tuple[Any, torch.Tensor]:
-    """The body's output for right-padded ids, and which places are real tokens [B, T]."""
+def _states(
+    network: Body, ids: torch.Tensor, lengths: torch.Tensor, **how: Any
+) -> tuple[Any, torch.Tensor]:
+    """The output for right-padded ids, and which places are real tokens [B, T]. ``how``: what
+    ``Body.run`` takes besides."""
     width = ids.shape[1]
     inside = torch.arange(width, device=ids.device)[None, :] < lengths[:, None]
     mask = None if bool((lengths == width).all()) else inside.long()
-    caches = "use_cache" in signature(core.forward).parameters
-    out = core(input_ids=ids, attention_mask=mask, **({"use_cache": False} if caches else {}))
-    return out, inside
+    return network.run(ids, mask, **how), inside
 
 
-def pool(core: Any, ids: torch.Tensor, lengths: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Float32 vectors [B, D]: the body's states brought to one vector a row."""
-    out, inside = _states(core, ids, lengths)
+def pool(
+    network: Body, ids: torch.Tensor, lengths: torch.Tensor, pooling: str, **how: Any
+) -> torch.Tensor:
+    """Float32 vectors [B, D]: the states brought to one vector a row. ``how``: see ``Body.run``."""
+    out, inside = _states(network, ids, lengths, **how)
     states: torch.Tensor = out[0]
     if pooling == "first":
         through_pooler: torch.Tensor | None = getattr(out, "pooler_output", None)

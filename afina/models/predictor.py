@@ -43,7 +43,7 @@ class TunedModel:
         self.created = created
         self.batch_size = batch_size
         reads = model.task.reads_source
-        self.context_length = model.base.context_length * (2 if reads else 1)
+        self.context_length = model.context_length * (2 if reads else 1)
         self.kinds: frozenset[str] = frozenset(
             model.task.serves if reads else {*model.task.serves, "embedding"}
         )

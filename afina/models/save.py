@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from afina.errors import CorruptError, ModelError
 from afina.models.kept import check_names, fill_parts, write_parts
-from afina.models.load import DTYPES, Model, load
+from afina.models.load import DTYPES, Model, load, make_precise
 from afina.models.network import Body
 from afina.models.quiet import quiet
 from afina.models.sources import Base, resolve
@@ -89,7 +89,10 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
         )
     dtype, exact = DTYPES[card["precision"]], bool(card["exact"])
     if method.adapter:
-        model = load(base, task, method, dtype=dtype, device=device, exact=exact)
+        model = load(base, task, method.opened(), dtype=dtype, device=device, exact=exact)
+        model.method = method
+        if method.precise:
+            make_precise(model.network.module)
         fill_parts(model, folder)
         model.network.requires_grad_(False)
     else:
@@ -122,6 +125,12 @@ def merge(model: Model) -> Model:
         raise ModelError(
             "a 4-bit base cannot take the adapter's weights without losing them to rounding",
             where=f"base: {model.base.name}",
+            do="serve the adapter beside the base",
+        )
+    if model.method.virtual_tokens:
+        raise ModelError(
+            "virtual tokens stand before every row: no weight of the base can take them",
+            where=f"method: {model.method.name}",
             do="serve the adapter beside the base",
         )
     if model.method.keeps != ("peft",):

@@ -147,8 +147,9 @@ class Train(Knobs):
     """Peak step size of AdamW."""
     head_learning_rate: float | None = Field(None, gt=0, lt=10)
     """Peak step size of a new classification head; left out: the larger of 1e-3 and the rate."""
-    schedule: Literal["linear", "cosine", "constant"] = "linear"
-    """How the rate falls after the warm-up: to zero in a line, in a half cosine, or not at all."""
+    schedule: Literal["linear", "cosine", "constant", "slanted"] = "linear"
+    """How the rate falls after the warm-up: to zero in a line, in a half cosine, or not at all.
+    ``slanted``: ULMFiT's triangle, from a 32nd of the peak up and back (with warmup 0.1 there)."""
     warmup: float = Field(0.06, ge=0, lt=1)
     """Share of the steps over which the rate rises from zero."""
     weight_decay: float = Field(0.01, ge=0, lt=1)
@@ -294,6 +295,13 @@ class Recipe(Knobs):
                 f"{self.task.name} task"
             )
         reason = self.objective.refuses(self.task)
+        if reason:
+            raise ValueError(reason)
+        return self
+
+    @model_validator(mode="after")
+    def _method_serves_the_task(self) -> Recipe:
+        reason = self.method.refuses(self.task.head) if self.method else ""
         if reason:
             raise ValueError(reason)
         return self

@@ -6,7 +6,7 @@ from typing import Any
 
 from afina.errors import RecipeError
 from afina.methods import Full, Lora
-from afina.models.load import pooling_of
+from afina.models.load import context_of, pooling_of
 from afina.models.sources import Base
 from afina.recipe import Recipe, Train
 from afina.tasks import Classify, Pooled, Regress, Tag, Written
@@ -56,7 +56,9 @@ def choose_method(recipe: Recipe, base: Base) -> tuple[Method, str]:
     return Lora(), f"a base of {base.parameters / 1e6:,.0f} M parameters: small updates are enough"
 
 
-def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
+def derive_task(
+    book: Book, task: Task, rows: Rows, base: Base, method: Method | None = None
+) -> Task:
     if isinstance(task, Classify | Tag):
         book.lines.append(
             Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
@@ -79,7 +81,7 @@ def derive_task(book: Book, task: Task, rows: Rows, base: Base) -> Task:
         limit = book.take(
             "task.max_new_tokens",
             task.max_new_tokens,
-            min(max(16, 2 * longest), base.context_length),
+            min(max(16, 2 * longest), context_of(base, method)),
             f"twice the longest answer of the training rows ({longest} tokens)",
             "tokens",
         )
@@ -101,10 +103,10 @@ def derive_train(
     count = len(rows.kept)
     if not count:
         raise RecipeError("no row is left to learn from", where="data.train", do="add examples")
-    _check_length(recipe, base)
+    _check_length(recipe, base, method)
     longest, why = rows.longest, "the longest training row"
     if train.on_too_long == "truncate":  # inputs are cut there after training too
-        longest, why = base.context_length, "what the base takes; longer rows are cut"
+        longest, why = context_of(base, method), "what the base takes; longer rows are cut"
     length = book.take("train.max_length", train.max_length, longest, why, "tokens")
     size = 8 if count < 400 else 16 if count < 4000 else 32
     reason = f"{count:,} training rows"
@@ -127,7 +129,7 @@ def derive_train(
         **_derive_rates(book, recipe, task, method, base),
         **_derive_arithmetic(book, recipe, machine),
         "micro_batch_size": size,
-        "flat": _derive_flat(book, train, task, rows, batch, size, machine),
+        "flat": _derive_flat(book, recipe, task, method, rows, (batch, size), machine),
         "save_every_steps": book.take(
             "train.save_every_steps", train.save_every_steps, each, "at each evaluation", "steps"
         ),
@@ -163,19 +165,27 @@ def _derive_pass(book: Book, train: Train, batch: int, rows: Rows, machine: Mach
 
 
 def _derive_flat(
-    book: Book, train: Train, task: Task, rows: Rows, batch: int, size: int, machine: Machine
+    book: Book,
+    recipe: Recipe,
+    task: Task,
+    method: Method,
+    rows: Rows,
+    sizes: tuple[int, int],
+    machine: Machine,
 ) -> bool:
-    """Whether rows are laid end to end."""
-    apart = task.head != "tokens" or task.reads_source
+    """Whether rows are laid end to end. ``sizes``: rows of a step and of a pass."""
+    train = recipe.train
+    apart = task.head != "tokens" or task.reads_source or bool(method.virtual_tokens)
     if apart or machine.device != "cpu" or train.exact:
         if train.flat:
             raise RecipeError(
-                "rows are laid end to end only for language models, on a CPU, without train.exact",
+                "rows are laid end to end only for language models, on a CPU, without train.exact "
+                "and without virtual tokens",
                 where="train.flat",
                 do="leave it out",
             )
         return False
-    padded, flat = count_tokens(rows.kept, batch, size, train.seed)
+    padded, flat = count_tokens(rows.kept, *sizes, train.seed)
     gain = padded / flat
     reason = f"without padding and repeated beginnings a step has {gain:.2f} times fewer tokens"
     chosen: bool = book.take("train.flat", train.flat, gain >= FLAT_GAIN, reason)
@@ -204,11 +214,12 @@ def _derive_arithmetic(book: Book, recipe: Recipe, machine: Machine) -> dict[str
     return {"precision": precision, "device": device, "threads": threads}
 
 
-def _check_length(recipe: Recipe, base: Base) -> None:
-    wished = recipe.train.max_length
-    if wished is not None and wished > base.context_length:
+def _check_length(recipe: Recipe, base: Base, method: Method) -> None:
+    wished, most = recipe.train.max_length, context_of(base, method)
+    if wished is not None and wished > most:
+        virtual = f" behind {method.virtual_tokens} virtual ones" if method.virtual_tokens else ""
         raise RecipeError(
-            f"{wished} tokens are more than {base.name} can take",
+            f"{wished} tokens{virtual} are more than {base.name} can take",
             where="train.max_length",
-            do=f"at most {base.context_length}",
+            do=f"at most {most}",
         )

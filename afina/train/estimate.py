@@ -66,7 +66,8 @@ def estimate(
     kept = train.frozen_bottom == "kept"
     again = forward * (1 - parts.lowest) if kept else forward
     once = rows.tokens * forward * parts.lowest if kept else 0.0
-    operations = once + tokens * (again + back + weights) + loss_tokens * 4.0 * parts.head
+    worked = tokens + recipe.method.worked_tokens * epochs * len(rows.kept)
+    operations = once + worked * (again + back + weights) + loss_tokens * 4.0 * parts.head
     bfloat16 = train.precision == "bfloat16"
     speed = machine.bfloat16_gflops if bfloat16 else machine.float32_gflops
     seconds = operations / (speed * 1e9 * MATMUL_SHARE[machine.device]) + steps * 0.01
@@ -90,7 +91,7 @@ def _memory(recipe: Recipe, base: Base, rows: Rows, parts: Parts, width: int, de
     else:
         weights = parts.total * width
     moving = parts.trained * (12 + (4 if width == 2 else 0) + width)
-    pass_tokens = train.micro_batch_size * rows.widest
+    pass_tokens = train.micro_batch_size * (rows.widest + method.virtual_tokens)
     depth = base.layers * (1 - parts.lowest) * parts.passed
     # What autograd keeps for a token and layer, counted over the tensors of a gated block with
     # adapters: about 34 vectors of the hidden size.

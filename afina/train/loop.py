@@ -17,9 +17,7 @@ from typing import Any
 import torch
 
 from afina.errors import Interrupted, TrainingError
-from afina.models import flat
 from afina.models.load import DTYPES, Model, load
-from afina.models.network import TokenNetwork
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.store import Run
@@ -31,11 +29,12 @@ from afina.train.head_start import fit_head
 from afina.train.machine import MemoryPeak, kept_memory
 from afina.train.observe import observed, surveyed
 from afina.train.plan import Plan
+from afina.train.prepare import lay_flat, prepare
 from afina.train.rollouts import Rollouts
 from afina.train.rows import Rows
 from afina.train.stopping import stop_on_signal
 from afina.train.validation import validate
-from afina.train.weights import Weights, rate_share, sha256_of
+from afina.train.weights import rate_share, sha256_of
 
 
 @dataclass(frozen=True)
@@ -179,6 +178,7 @@ class Training:
         )
         weight = sum(objective.weight(batch) for batch in passes)
         total = 0.0
+        self.weights.begin(step // self.plan.steps_per_epoch)
         self.model.network.train()
         for index, batch in enumerate(passes):
             torch.manual_seed(_seed_of(self.train.seed, step, index))
@@ -288,6 +288,7 @@ class Training:
         """Restore the best weights, publish the model, pass the gate, and give the figures."""
         at = self.progress
         peak = self.memory.bytes()
+        self.weights.begin()
         state.restore_best(self.run, self.weights, at)
         figures = self.figures(peak)
         gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kind)
@@ -327,24 +328,6 @@ class Training:
             where=f"{self.run.id}: rows {', '.join(rows[:8])}",
             do="lower train.learning_rate, set train.precision to float32, or look at those rows",
         )
-
-
-def prepare(model: Model, plan: Plan) -> Weights:
-    """Bring the frozen weights to the run's precision and make masters of the others."""
-    for name, parameter in model.network.named_parameters():
-        floating = parameter.is_floating_point()
-        if not parameter.requires_grad and floating and not name.startswith("head."):
-            parameter.data = parameter.data.to(model.dtype)
-    return Weights(model.trained(), plan.recipe.train, model.dtype)
-
-
-def lay_flat(model: Model) -> bool:
-    """Let the network work rows end to end if it gives the same that way."""
-    network = model.network
-    if isinstance(network, TokenNetwork):
-        network.flat = flat.allows(network.core)
-        return network.flat
-    return False
 
 
 def _frozen(model: Model) -> dict[str, torch.Tensor]:

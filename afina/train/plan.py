@@ -90,7 +90,7 @@ def make_plan(
     book = Book()
     method, why = choose_method(recipe, base)
     book.take("method", recipe.method, method, why)
-    task = derive_task(book, task, rows, base)
+    task = derive_task(book, task, rows, base, method)
     train, steps, steps_per_epoch = derive_train(book, recipe, task, method, base, rows, machine)
     resolved = recipe.model_copy(
         update={

@@ -13,18 +13,29 @@ import torch
 from torch import nn
 
 from afina.recipe import Train
+from afina.types import Move
+
+SLANT = 32
+"""How much lower the slanted triangular schedule begins and ends (ULMFiT, arXiv 1801.06146)."""
 
 
 class Weights:
     """Float32 masters of the trained parameters, with their gradients and AdamW's two means.
 
-    Where a parameter is float32 already it is its own master. ``module`` is brought to ``dtype``.
+    Where a parameter is float32 already it is its own master. The parameters are brought to
+    ``dtype``. ``moves`` says which of them move otherwise than usual: at another rate, without
+    decay, or from a later epoch on.
     """
 
     def __init__(
-        self, trained: Mapping[str, nn.Parameter], train: Train, dtype: torch.dtype
+        self,
+        trained: Mapping[str, nn.Parameter],
+        train: Train,
+        dtype: torch.dtype,
+        moves: Mapping[str, Move] | None = None,
     ) -> None:
         self.working = dict(trained)
+        self.moves = {name: (moves or {}).get(name, Move()) for name in self.working}
         self.masters: dict[str, nn.Parameter] = {}
         for name, parameter in self.working.items():
             if _keeps_float32(name) or dtype == torch.float32:
@@ -39,18 +50,28 @@ class Weights:
         )
 
     def _groups(self) -> list[dict[str, object]]:
-        """Four groups: body or head, with or without decay (biases and norms have none)."""
-        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        """Weights of one rate and decay together; usually biases and norms have no decay."""
+        groups: dict[tuple[bool, bool, float], list[nn.Parameter]] = {}
         for name, master in self.masters.items():
-            groups.setdefault((name.startswith("head."), master.ndim >= 2), []).append(master)
+            move = self.moves[name]
+            decays = master.ndim >= 2 if move.decays is None else move.decays
+            key = (name.startswith("head."), decays, move.rate)
+            groups.setdefault(key, []).append(master)
+        train = self.train
         return [
             {
                 "params": parameters,
-                "weight_decay": self.train.weight_decay if decays else 0.0,
-                "peak": self.train.head_learning_rate if head else self.train.learning_rate,
+                "weight_decay": train.weight_decay if decays else 0.0,
+                "peak": rate
+                * float((train.head_learning_rate if head else train.learning_rate) or 0),
             }
-            for (head, decays), parameters in groups.items()
+            for (head, decays, rate), parameters in groups.items()
         ]
+
+    def begin(self, epoch: int | None = None) -> None:
+        """Ask for the gradients of what moves in this epoch (None: of everything that ever moves)."""
+        for name, parameter in self.working.items():
+            parameter.requires_grad_(epoch is None or self.moves[name].from_epoch <= epoch)
 
     def collect_gradients(self) -> None:
         """Add the working parameters' gradients to the masters', in float32, and clear them."""
@@ -68,7 +89,10 @@ class Weights:
         return float(torch.stack(norms).norm()) if norms else 0.0
 
     def step(self, share: float, norm: float) -> None:
-        """Clip, move by AdamW at ``share`` of the peak rates, and refresh the working weights."""
+        """Clip, move by AdamW at ``share`` of the peak rates, and refresh the working weights.
+
+        What has no gradient (it begins in a later epoch) stays, and AdamW counts no step of it.
+        """
         clip = self.train.gradient_clip
         if clip is not None and norm > clip:
             for master in self.masters.values():
@@ -130,11 +154,14 @@ def _keeps_float32(name: str) -> bool:
 
 def rate_share(schedule: str, step: int, steps: int, warmup_steps: int) -> float:
     """The share of the peak rate at step ``step`` (from 0) of ``steps``."""
+    done = (step - warmup_steps) / max(1, steps - warmup_steps)
+    if schedule == "slanted":
+        height = step / warmup_steps if step < warmup_steps else 1.0 - done
+        return (1.0 + height * (SLANT - 1)) / SLANT
     if step < warmup_steps:
         return (step + 1) / warmup_steps
     if schedule == "constant":
         return 1.0
-    done = (step - warmup_steps) / max(1, steps - warmup_steps)
     if schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * done))
     return 1.0 - done

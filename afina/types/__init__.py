@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
-
-from pydantic import BaseModel, ConfigDict
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from afina.types.examples import (
     Answer,
@@ -26,6 +24,8 @@ from afina.types.examples import (
     TaggedExample,
     TextExample,
 )
+from afina.types.knobs import Knobs
+from afina.types.method import Kept, Method, Move
 from afina.types.tokens import (
     IGNORED,
     Batch,
@@ -40,17 +40,6 @@ from afina.types.tokens import (
 
 if TYPE_CHECKING:
     import torch
-
-Kept = Literal["model", "peft", "bottleneck"]
-"""A part of a tuned model on disk: all of it, an adapter in PEFT's format, or bottlenecks in ours."""
-
-
-class Knobs(BaseModel):
-    """Frozen settings. An unknown key is an error; a sentence under a knob is its documentation."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
-    )
 
 
 @runtime_checkable
@@ -219,33 +208,6 @@ class Objective(Knobs):
         raise NotImplementedError
 
 
-class Method(Knobs):
-    """Which weights may move."""
-
-    name: str
-    keeps: ClassVar[tuple[Kept, ...]] = ("model",)
-    """What is saved: the whole model, or only the parts that were set beside the untouched base."""
-    four_bit: ClassVar[bool] = False
-    """True if the base is loaded in 4-bit NF4."""
-
-    @property
-    def adapter(self) -> bool:
-        """True if the base stays untouched and only what was added to it is saved."""
-        return "model" not in self.keeps
-
-    def apply(self, module: torch.nn.Module, head: Head) -> torch.nn.Module:
-        """Mark what trains (``requires_grad``), wrapping the module where the method adds weights.
-
-        ``module`` is the Transformers model. Returns it, or the PeftModel around it. New weights
-        are drawn from torch's global generator, which the caller has seeded.
-        """
-        raise NotImplementedError
-
-    def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
-        """A good default for a base of that many parameters, and the reason."""
-        raise NotImplementedError
-
-
 # ---------------------------------------------------------------------------- a derived value
 
 
@@ -278,6 +240,7 @@ __all__ = [
     "Loss",
     "Message",
     "Method",
+    "Move",
     "Network",
     "NumberExample",
     "Objective",

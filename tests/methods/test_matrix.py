@@ -42,10 +42,17 @@ class Row:
 
     @property
     def id(self) -> str:
-        extra = [f"{k}={v}" for k, v in self.method.items() if k not in ("name", "rank", "size")]
+        extra = [
+            f"{k}={v}"
+            for k, v in self.method.items()
+            if k not in ("name", "rank", "size", "length", "hidden")
+        ]
         return "-".join([self.method["name"], *extra])
 
 
+VIRTUAL = r"\.prompt_encoder\."
+ONE_WAY: tuple[Kind, ...] = ("bert", "minilm", "gpt2", "llama")
+"""Networks that go on with the text they read."""
 BLOCK_NORM = r"\.(layer|layers|h)\.\d+\..*(norm|LayerNorm|ln_\d)"
 ROWS = [
     Row({"name": "full"}, "."),
@@ -55,9 +62,21 @@ ROWS = [
         r".*\.(layer|layers|h|block)\.1\."
         r"|\.pooler\.|module\.((transformer|model)\.)?(norm|ln_f)\.|decoder\.final_layer_norm",
     ),
+    Row(
+        {"name": "partial", "train_layers": 2, "gradual": True, "layer_factor": 2.6},
+        r"\.(layer|layers|h)\.\d+\.|\.pooler\.|module\.((transformer|model)\.)?(norm|ln_f)\.",
+        kinds=ONE_WAY,
+    ),
     Row({"name": "lora", "rank": 4}, "lora_", merges=True),
     Row({"name": "lora", "rank": 4, "dora": True}, "lora_", merges=True),
     Row({"name": "qlora", "rank": 4}, "lora_", kinds=("minilm", "llama", "t5", "bart")),
+    Row({"name": "lora", "rank": 4, "start": "pissa"}, "lora_", merges=True),
+    Row({"name": "lora", "rank": 4, "rslora": True, "plus_ratio": 16}, "lora_", merges=True),
+    Row({"name": "hybrid", "rank": 4, "size": 8}, rf"lora_|\.bottleneck\.|{BLOCK_NORM}"),
+    Row({"name": "ia3"}, "ia3_", merges=True),
+    Row({"name": "prefix", "length": 5, "hidden": 16}, VIRTUAL, kinds=ONE_WAY),
+    Row({"name": "prefix", "length": 5, "reparametrise": False}, VIRTUAL, kinds=ONE_WAY),
+    Row({"name": "prompt", "length": 8, "text": "the answer is"}, VIRTUAL, kinds=ONE_WAY),
     Row({"name": "adapter", "size": 8}, rf"\.bottleneck\.|{BLOCK_NORM}"),
     Row({"name": "adapter", "size": 8, "layer_norms": False}, r"\.bottleneck\."),
     Row({"name": "adapter", "size": 8, "variant": "pfeiffer"}, rf"\.bottleneck\.|{BLOCK_NORM}"),
