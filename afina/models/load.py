@@ -18,6 +18,7 @@ from afina.models.network import Body, LabelNetwork, TagNetwork, TokenNetwork, V
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.render import ChatRenderer
+from afina.models.rms_norm import fuse as fuse_norms
 from afina.models.safe_config import read_json
 from afina.models.seq2seq import SourceNetwork
 from afina.models.sources import Base
@@ -132,6 +133,7 @@ def load(
             make_precise(module)
         if method.adapter and not exact:
             fuse_adapters(module)
+            fuse_norms(module)
     network = _with_head(module, base, task)
     if network.head is not None:
         network.head.requires_grad_(method is not None)
