@@ -86,7 +86,7 @@ def load_decoder(request: Request, name: str) -> Model:
     from afina.models.load import load
 
     task, base = request.task, request.the_base(name)
-    if not isinstance(task, Classify | Generate):
+    if name != "base" and not isinstance(task, Classify | Generate):  # the base is asked as it is
         raise DataError(
             f"{name} asks for labels or text in a prompt, and this is a {task.name} task",
             where="evaluate.baselines",

@@ -108,14 +108,22 @@ def find(items: Iterable[Item]) -> Alike:
 
 
 def decide(
-    wished: Handling | None, alike: Alike, items: Sequence[Item], least_share: float
+    wished: Handling | None,
+    alike: Alike,
+    items: Sequence[Item],
+    least_share: float,
+    own_files: bool,
 ) -> tuple[Handling, str]:
-    """How they are handled, and why. ``least_share``: of the smallest part that is to be made."""
+    """How they are handled, and why. ``least_share``: of the smallest part that is to be made;
+    ``own_files``: whether validation or test is a file of its own, as published tests are.
+    """
     if wished is not None:
         return wished, "as the recipe says"
     largest = max(_sizes(alike, items).values(), default=0)
     if not largest:
         return "group", "there are none"
+    if own_files:
+        return "keep", "a file of its own is measured against the training rows as they were given"
     if largest > least_share * len(items):
         reason = (
             f"{largest:,} of {len(items):,} rows hang together as near duplicates, as rows made "

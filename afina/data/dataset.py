@@ -208,7 +208,8 @@ def _clean(items: list[Item], readings: Mapping[str, Reading], data: Data) -> Cl
         drops += gone
     alike, compared = near.find(kept), kept
     least = min((s for p, s in _shares(data, readings).items() if p != "train"), default=LEAST)
-    handling = near.decide(data.near_duplicates, alike, kept, least)
+    own_files = any(part != "train" for part in readings)
+    handling = near.decide(data.near_duplicates, alike, kept, least, own_files)
     if handling[0] == "drop":
         kept, gone = near.drop_repeats(kept, alike)
         drops += gone

@@ -123,7 +123,8 @@ class Data(Knobs):
     near_duplicates: Literal["keep", "group", "drop"] | None = None
     """Rows whose inputs are all but the same: kept as they are; grouped (never in different splits,
     and taken out of train where a file of its own for validation or test holds the other one); or
-    grouped and only one of those with the same answer kept. Left out: grouped, if they fit."""
+    grouped and only one of those with the same answer kept. Left out: grouped, if they fit and
+    neither validation nor test is a file of its own; counted either way."""
     contradictions: Literal["keep", "drop"] = "keep"
     """Rows with one input and different answers: kept (and reported), or all dropped."""
     benchmark: str | tuple[str, ...] | None = None

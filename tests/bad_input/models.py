@@ -180,7 +180,7 @@ MODELS = [
     Case(
         "show-loss",
         lambda r: None,
-        ("a classifier has no tokens",),
+        ("a task that writes no text",),
         words=("check", "recipe.yaml", "--show-loss"),
     ),
 ]

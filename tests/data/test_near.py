@@ -142,7 +142,10 @@ def test_rows_near_to_a_test_file_are_taken_out_of_train(tmp_path: Path) -> None
         "train": write(tmp_path / "a.jsonl", rows + near),
         "test": write(tmp_path / "t.jsonl", held),
     }
-    found = prepare(Data(**files), Classify())
+    given = prepare(Data(**files), Classify())
+    assert given.check.dropped == {}
+    assert given.check.near_duplicates.handling == "keep"
+    found = prepare(Data(near_duplicates="group", **files), Classify())
     assert found.check.dropped == {"near_test": len(near)}
     assert all(d.instead.startswith("t.jsonl: row ") for d in found.check.drops)
     assert f"{len(near)} that are near duplicates of rows of test" in found.split_description

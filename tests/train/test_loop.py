@@ -25,7 +25,7 @@ from afina.train import gate, loop
 from afina.train.loop import Step, Training
 from afina.train.state import WEIGHTS_FILE
 from afina.train.validation import validate
-from afina.train.weights import sha256_of
+from afina.train.weights import Weights, sha256_of
 from afina.types import Loss
 from tests.tiny import Kind
 from tests.train.small import Small
@@ -208,7 +208,7 @@ def test_a_changed_model_on_disk_does_not_pass(
 def test_nothing_learned_does_not_pass(
     tiny: Callable[[Kind], Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop.Weights, "step", lambda self, share, norm: None)
+    monkeypatch.setattr(Weights, "step", lambda self, share, norm: None)
     small = Small(tiny("llama"), "generate", "lora")
     with pytest.raises(TrainingError, match="did not change"):
         loop.run(*small.arguments(small.new_run(tmp_path)))
