@@ -66,12 +66,12 @@ class Model:
         return trained, total
 
 
-@quiet()
 def context_of(base: Base, method: Method | None) -> int:
     """Tokens that a row may have: what the base takes, without the method's virtual tokens."""
     return base.context_length - (method.virtual_tokens if method else 0)
 
 
+@quiet()
 def load_renderer(base: Base) -> ChatRenderer:
     """The renderer of a base, without its weights."""
     from transformers import AutoTokenizer

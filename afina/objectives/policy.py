@@ -15,9 +15,6 @@ from afina.types import Batch, ChatExample, Example, Loss, Network, Objective, T
 if TYPE_CHECKING:
     import torch
 
-if TYPE_CHECKING:
-    pass
-
 
 class Policy(Objective):
     """Reinforcement learning on the model's own answers: GRPO (Shao et al. 2024, arXiv 2402.03300) and
