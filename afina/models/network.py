@@ -49,12 +49,6 @@ class Body(nn.Module):
         """The Transformers model itself."""
         return getattr(self.module, "get_base_model", lambda: self.module)()
 
-    def core_for(self, batch: Batch) -> Any:
-        """The Transformers model; where the batch brings states, the part that goes on from them."""
-        if batch.states is None or self.halves is None:
-            return self.core
-        return self.halves.above(batch.states)
-
     def run(
         self,
         ids: torch.Tensor,
@@ -65,8 +59,10 @@ class Body(nn.Module):
     ) -> Any:
         """What the Transformers model (or its ``body`` alone) gives for right-padded ids [B, T];
         places of the virtual tokens that a method may put before them are left out. ``batch``: the
-        one that the ids are of, where it may bring states."""
-        core = self.core if batch is None else self.core_for(batch)
+        one that the ids are of: where it brings states, the model goes on from them."""
+        core = self.core
+        if batch is not None and batch.states is not None and self.halves is not None:
+            core = self.halves.above(batch.states)
         core = core.base_model if body else core
         caches = "use_cache" in signature(core.forward).parameters
         options = {"use_cache": False} if caches else {}
@@ -143,8 +139,7 @@ class TokenNetwork(Body):
                 states = self.hidden(batch)[:, :-1][counted]
             logits = self.core.get_output_embeddings()(states)
         else:
-            logits = self.core_for(batch)(input_ids=batch.ids, use_cache=False).logits
-            logits = logits[:, :-1][counted]
+            logits = self.run(batch.ids, batch=batch).logits[:, :-1][counted]
         every = logits.float().log_softmax(-1)
         if isinstance(options, int):
             values, tokens = every.topk(min(options, every.shape[1]), dim=1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from afina.objectives.labels import label_loss
-from afina.objectives.soft import note_tokens, token_divergence
+from afina.objectives.soft import answers_and_divergence, note_tokens
 from afina.types import (
     IGNORED,
     Batch,
@@ -65,8 +65,8 @@ class Distill(Objective):
     def loss(self, network: Network, batch: Batch) -> Loss:
         share = self.weight_of_teacher
         if batch.kind == "tokens":
-            soft = token_divergence(network, batch, self.top).sum()
-            hard = -network.token_logprobs(batch).sum() if share < 1 else soft
+            right, far = answers_and_divergence(network, batch, self.top)
+            soft, hard = far.sum(), -right.sum()
         else:
             scores = network.label_scores(batch)
             soft = self._labels(scores, batch)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from afina.objectives.sequences import answer_counts
-from afina.types import Batch, Network
+from afina.types import IGNORED, Batch, Network
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +29,11 @@ def note_tokens(network: Network, batch: Batch, count: int) -> torch.Tensor:
     return torch.nn.utils.rnn.pad_sequence([part.reshape(-1) for part in each], batch_first=True)
 
 
-def token_divergence(network: Network, batch: Batch, count: int) -> torch.Tensor:
-    """KL divergence [N] of the network from the notes at each token in the loss; differentiable."""
+def answers_and_divergence(
+    network: Network, batch: Batch, count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """From one pass: the log-probability [N] of each target in the loss, and the KL divergence [N] of
+    the network from the notes there; differentiable."""
     import torch
 
     assert batch.noted is not None
@@ -39,10 +42,13 @@ def token_divergence(network: Network, batch: Batch, count: int) -> torch.Tensor
     inside = torch.arange(batch.noted.shape[1], device=counts.device) < (counts * width)[:, None]
     notes = batch.noted[inside].view(-1, width)
     ids, theirs = notes[:, :count].long(), notes[:, count:]
-    _, ours = network.option_logprobs(batch, ids)
+    wanted = batch.targets[:, 1:]
+    right = wanted[wanted != IGNORED]
+    _, asked = network.option_logprobs(batch, torch.cat([ids, right[:, None]], dim=1))
+    ours = asked[:, :count]
     rest, own_rest = _left(theirs), _left(ours)
     kept = (theirs.exp() * (theirs - ours)).sum(1)
-    return kept + rest * (rest.log() - own_rest.log())
+    return asked[:, count], kept + rest * (rest.log() - own_rest.log())
 
 
 def _left(logprobs: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from afina.objectives.labels import label_loss
-from afina.objectives.soft import note_tokens, token_divergence
+from afina.objectives.soft import answers_and_divergence, note_tokens
 from afina.types import (
     IGNORED,
     Batch,
@@ -72,10 +72,10 @@ class Supervised(Objective):
     def loss(self, network: Network, batch: Batch) -> Loss:
         weight = self.weight(batch)
         if batch.kind == "tokens":
-            total = -network.token_logprobs(batch).sum()
-            if self.keep:
-                total = total + self.keep * token_divergence(network, batch, KEPT_TOKENS).sum()
-            return Loss(total, weight)
+            if not self.keep:
+                return Loss(-network.token_logprobs(batch).sum(), weight)
+            right, far = answers_and_divergence(network, batch, KEPT_TOKENS)
+            return Loss(self.keep * far.sum() - right.sum(), weight)
         if batch.kind in ("tags", "span"):
             return Loss(_places_loss(network.tag_scores(batch), batch), weight)
         scores = network.label_scores(batch)

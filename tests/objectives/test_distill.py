@@ -19,7 +19,7 @@ from afina.flow import resume, train
 from afina.methods import Full
 from afina.models.load import load
 from afina.models.sources import Base
-from afina.objectives.soft import note_tokens, token_divergence
+from afina.objectives.soft import answers_and_divergence, note_tokens
 from afina.recipe import parse_recipe
 from afina.store import Run
 from afina.train.loop import Step, lay_flat
@@ -79,8 +79,9 @@ def test_the_divergence_of_tokens_is_exact(tiny: Callable[[Kind], Base], flat: b
         found = {}
         for count in (theirs.shape[1] - 1, 16):
             noted = replace(batch, noted=note_tokens(start.network, batch, count))
-            found[count] = token_divergence(model.network, noted, count)
-            zero = token_divergence(start.network, noted, count)
+            found[count] = answers_and_divergence(model.network, noted, count)[1]
+            right, zero = answers_and_divergence(start.network, noted, count)
+            assert torch.allclose(right, start.network.token_logprobs(batch), atol=1e-5)
             assert torch.allclose(zero, torch.zeros_like(zero), atol=1e-5)
     assert torch.allclose(found[theirs.shape[1] - 1], exact, atol=1e-4)
     assert bool((found[16] <= exact + 1e-4).all())
@@ -175,7 +176,7 @@ def test_keep_holds_a_model_near_its_start(tiny: Callable[[Kind], Base]) -> None
             (loss.total / loss.weight).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         with torch.no_grad():
-            ends.append(float(token_divergence(model.network, noted, 16).mean()))
+            ends.append(float(answers_and_divergence(model.network, noted, 16)[1].mean()))
     assert ends[1] < 0.8 * ends[0]
 
 
@@ -196,3 +197,24 @@ def test_what_makes_no_sense_is_refused(given: dict[str, Any], what: str) -> Non
         parse_recipe({"task": "generate", "base": "x", "data": {"train": "rows.jsonl"}, **given})
     told = f"{caught.value.where} {caught.value.what} {caught.value.problems} {caught.value.do}"
     assert what in told
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"name": "supervised", "keep": 0.5},
+        {"name": "distill", "teacher": "any", "weight_of_teacher": 0.5},
+    ],
+)
+def test_a_step_runs_the_model_once(
+    tiny: Callable[[Kind], Base], objective: dict[str, Any]
+) -> None:
+    """The right answer and the divergence come from the same pass."""
+    tried = Tried(tiny("llama"), objective, chats(12))
+    model = tried.model()
+    batch = tried.batch(model, tried.rows.kept)
+    noted = replace(batch, noted=note_tokens(model.network, batch, 16).detach())
+    passes: list[int] = []
+    model.network.core.model.layers[0].register_forward_hook(lambda *_: passes.append(1))
+    tried.plan.recipe.objective.loss(model.network, noted)
+    assert len(passes) == 1
