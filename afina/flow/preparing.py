@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from afina.errors import DataError, RecipeError, nearest
 from afina.flow.lengths import check_test
@@ -124,11 +124,10 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     ``thorough``: with every analysis of the rows, for the record of a run.
     """
     from afina.data import prepare as prepare_data
-    from afina.models.load import check_kind, context_of, load_renderer
+    from afina.models.load import check_kind, load_renderer
     from afina.models.sources import resolve
     from afina.train.machine import probe
     from afina.train.plan import make_plan
-    from afina.train.rows import encode
 
     dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
     _check_evaluation(recipe, dataset)
@@ -136,23 +135,36 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     check_kind(base, dataset.task, recipe.method)
     renderer = load_renderer(base)
     _check_calls(dataset, renderer)
-    limit = recipe.train.max_length or context_of(base, recipe.method)
-    rules: dict[str, Any] = {
-        "max_length": limit,
-        "on_too_long": recipe.train.on_too_long,
-        "objective": recipe.objective,
-    }
-    reader = learning_reader(recipe, dataset.task, base, renderer, say)
-    rows = encode(with_passages(reader, dataset.train), dataset.task, renderer, **rules)
-    held = with_passages(reader, dataset.validation)
-    validation = encode(held, dataset.task, renderer, **rules)
+    rows, validation, documents = encoded(recipe, dataset, base, renderer, say=say)
     machine = probe(recipe.train.device, home, recipe.train.threads)
     recipe = _with_data(recipe, dataset)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
     long = check_test(dataset, base, renderer, recipe)
     derived = (*_derived_of(dataset), *plan.derived)
     plan = replace(plan, derived=derived, notes=(*plan.notes, *long))
-    return Prepared(plan, dataset, base, renderer, rows, validation, documents_of(reader))
+    return Prepared(plan, dataset, base, renderer, rows, validation, documents)
+
+
+def encoded(
+    recipe: Recipe, dataset: Dataset, base: Base, renderer: ChatRenderer, *, say: Say = silent
+) -> tuple[Rows, Rows, str]:
+    """Training and validation rows as tokens; the hash of the passages that they are learned with."""
+    from afina.models.load import context_of
+    from afina.train.rows import encode
+
+    reader = learning_reader(recipe, dataset.task, base, renderer, say)
+    rows, validation = (
+        encode(
+            with_passages(reader, examples),
+            dataset.task,
+            renderer,
+            max_length=recipe.train.max_length or context_of(base, recipe.method),
+            on_too_long=recipe.train.on_too_long,
+            objective=recipe.objective,
+        )
+        for examples in (dataset.train, dataset.validation)
+    )
+    return rows, validation, documents_of(reader)
 
 
 def _with_data(recipe: Recipe, dataset: Dataset) -> Recipe:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from afina.errors import AfinaError, Interrupted, RunError
 from afina.flow.erasure import write_index
-from afina.flow.passages import documents_of, learning_reader, with_passages
-from afina.flow.preparing import Prepared, Say, prepare, silent
+from afina.flow.preparing import Prepared, Say, encoded, prepare, silent
 from afina.flow.record import command_of, folder_bytes, record, reopen_dataset
 from afina.recipe import Recipe, dump_recipe
 
@@ -59,7 +58,6 @@ def _reopen(run: Run, say: Say) -> Prepared:
     from afina.models.load import load_renderer
     from afina.models.sources import resolve
     from afina.train.plan import Plan
-    from afina.train.rows import encode
 
     plan = Plan.from_dict(run.read("plan.json"))
     dataset = reopen_dataset(run)
@@ -71,23 +69,13 @@ def _reopen(run: Run, say: Say) -> Prepared:
             do="fetch the same base again, or start a new run",
         )
     renderer = load_renderer(base)
-    limit = plan.recipe.train.max_length
-    rules: dict[str, Any] = {
-        "max_length": limit,
-        "on_too_long": plan.recipe.train.on_too_long,
-        "objective": plan.recipe.objective,
-    }
-    reader = learning_reader(plan.recipe, dataset.task, base, renderer, say)
-    documents = documents_of(reader)
+    rows, validation, documents = encoded(plan.recipe, dataset, base, renderer, say=say)
     if documents and documents != run.read("data/documents.json")["sha256"]:
         raise RunError(
             "the documents have changed since this run began",
             where=f"{run.id}: retrieval.documents",
             do="restore them, or start a new run",
         )
-    rows = encode(with_passages(reader, dataset.train), dataset.task, renderer, **rules)
-    held = with_passages(reader, dataset.validation)
-    validation = encode(held, dataset.task, renderer, **rules)
     return Prepared(plan, dataset, base, renderer, rows, validation, documents)
 
 
