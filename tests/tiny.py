@@ -166,6 +166,7 @@ def _word_tokenizer() -> Any:
         sep_token="[SEP]",
         mask_token="[MASK]",
         model_max_length=CONTEXT_LENGTH,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],  # as BERT's own
         clean_up_tokenization_spaces=False,
     )
 

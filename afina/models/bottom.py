@@ -19,6 +19,7 @@ from torch import nn
 
 from afina.errors import RecipeError
 from afina.methods.blocks import block_list
+from afina.models.segments import segments
 
 ROWS_AT_ONCE = 32
 
@@ -52,10 +53,12 @@ class Skip(nn.Module):
 class Halves:
     """A model in two parts; ``first`` is the lowest trained layer.
 
-    ``core`` is the Transformers model whose blocks are shared, not copied.
+    ``core`` is the Transformers model whose blocks are shared, not copied; ``pair_mark`` as a network
+    has it.
     """
 
-    def __init__(self, core: Any, prefix: str, first: int) -> None:
+    def __init__(self, core: Any, prefix: str, first: int, pair_mark: int | None = None) -> None:
+        self.pair_mark = pair_mark
         blocks = list(core.get_submodule(prefix))
         self.first = first
         self._catch, self._enter = Catch(), Enter()
@@ -74,7 +77,7 @@ class Halves:
         for module in mode:  # the blocks are shared with the model that trains
             module.training = False
         try:
-            body(input_ids=ids)
+            body(input_ids=ids, **segments(ids, self.pair_mark))
         finally:
             for module in mode:
                 module.training = True
@@ -99,7 +102,7 @@ def groups(rows: Sequence[Sequence[int]]) -> list[list[int]]:
     return made
 
 
-def split(module: Any) -> Halves | None:
+def split(module: Any, pair_mark: int | None = None) -> Halves | None:
     """The two parts of a model (or the PeftModel around it) whose method is applied; None where nothing
     below is frozen, or the parts do not give what the whole gives."""
     core = getattr(module, "get_base_model", lambda: module)()
@@ -113,7 +116,7 @@ def split(module: Any) -> Halves | None:
     first = _lowest_trained(core, prefix, depth)
     if not first:
         return None
-    halves = Halves(core, prefix, first)
+    halves = Halves(core, prefix, first, pair_mark)
     return halves if _same(core, halves) else None
 
 
@@ -146,7 +149,8 @@ def _same(core: Any, halves: Halves) -> bool:
     count = core.get_input_embeddings().num_embeddings
     ids = torch.randint(0, count, (2, 12), generator=generator).to(device)
     try:
-        whole = getattr(core, "base_model", core)(input_ids=ids)[0]
+        told = segments(ids, halves.pair_mark)
+        whole = getattr(core, "base_model", core)(input_ids=ids, **told)[0]
         above = halves.above(halves.below(ids.tolist()))
         found = getattr(above, "base_model", above)(input_ids=ids)[0]
     except (TypeError, ValueError, RuntimeError, IndexError, AttributeError):

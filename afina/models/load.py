@@ -86,6 +86,14 @@ def load_renderer(base: Base) -> ChatRenderer:
     return ChatRenderer(tokenizer, _start_of(base) if base.kind == "seq2seq" else None)
 
 
+def _pair_mark(base: Base, renderer: ChatRenderer) -> int | None:
+    """See ``Body.pair_mark``: the tokenizer's, if the network was made with more than one segment."""
+    path = base.folder / "config.json"
+    kinds = read_json(path).get("type_vocab_size") if path.is_file() else None
+    told = base.kind == "encoder" and isinstance(kinds, int) and kinds > 1
+    return renderer.pair_mark if told else None
+
+
 def _start_of(base: Base) -> int | None:
     """The token with which the base's decoder begins; what generation is told wins."""
     for name in ("generation_config.json", "config.json"):
@@ -138,6 +146,7 @@ def load(
     if network.head is not None:
         network.head.requires_grad_(method is not None)
     network.causal = base.kind != "encoder"
+    network.pair_mark = _pair_mark(base, renderer)
     network.to(device).eval()
     return Model(base, task, method, network, renderer, dtype, torch.device(device), exact)
 

@@ -15,6 +15,7 @@ from torch import nn
 from afina.models import flat, virtual
 from afina.models.bottom import Halves
 from afina.models.layout import of_batch
+from afina.models.segments import segments
 from afina.types import IGNORED, Batch
 
 CACHE_ROWS = 32
@@ -35,6 +36,10 @@ class Body(nn.Module):
     """A new head of ours, saved beside the body; None where the base's own, or none, is used."""
     causal: bool = True
     """Whether a token sees only those before it; ``load`` says so."""
+
+    pair_mark: int | None = None
+    """The token after which the second text of a pair begins, where the base was trained to be told so
+    by segments; ``load`` says so."""
 
     halves: Halves | None = None
     """The frozen bottom and the rest; there only while a run trains with states of its own."""
@@ -65,7 +70,8 @@ class Body(nn.Module):
             core = self.halves.above(batch.states)
         core = core.base_model if body else core
         caches = "use_cache" in signature(core.forward).parameters
-        options = {"use_cache": False} if caches else {}
+        options: dict[str, Any] = {"use_cache": False} if caches else {}
+        options |= segments(ids, self.pair_mark)
         return virtual.run(self.module, core, ids, mask, causal=self.causal, **options)
 
     def outputs(self, batch: Batch) -> torch.Tensor:

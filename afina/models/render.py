@@ -44,8 +44,10 @@ class ChatRenderer:
         self._mark_pattern = re.compile(f"[{chr(_MARK_FIRST)}-{chr(_MARK_LAST)}]")
         self.stop_ids = self._find_stop_ids()
         separator = tokenizer.sep_token_id
-        pair = self._backend.encode("a", "a", add_special_tokens=True).ids
-        self._separates_pairs = separator is not None and separator in pair[:-1]
+        pair = self._backend.encode("a", "a", add_special_tokens=True)
+        self._separates_pairs = separator is not None and separator in pair.ids[:-1]
+        self.pair_mark = separator if self._tells_segments(pair) else None
+        """The token behind which the tokenizer's own segments (``token_type_ids``) go from 0 to 1."""
 
     # ------------------------------------------------------------------ what others call
 
@@ -140,6 +142,13 @@ class ChatRenderer:
         empty = self.target("", language)
         end = next((i for i, t in enumerate(empty) if i and t in self.stop_ids), len(empty))
         return empty[:end]
+
+    def _tells_segments(self, pair: Any) -> bool:
+        """Whether the tokenizer gives a pair segments, and they change behind the first separator."""
+        if not self._separates_pairs or "token_type_ids" not in self.tokenizer.model_input_names:
+            return False
+        first = pair.ids.index(self.tokenizer.sep_token_id) + 1
+        return bool(pair.type_ids == [0] * first + [1] * (len(pair.ids) - first))
 
     def _speaking(self, language: str | None, writes: bool) -> Any:
         """The backend with the special tokens of a language; the plain one where there are none."""

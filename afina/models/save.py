@@ -53,6 +53,7 @@ def save_model(
         "method": model.method.model_dump(mode="json"),
         "precision": _precision(model.dtype),
         "exact": model.exact,
+        "pair_mark": model.network.pair_mark,
         "cut_to": model.cut_to,
         **facts,
     }
@@ -102,6 +103,9 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
     if model.network.head is not None:
         _fill_head(model.network, folder)
     model.cut_to = card.get("cut_to")
+    model.network.pair_mark = card.get(
+        "pair_mark"
+    )  # as it was trained, whatever the base says today
     return model
 
 

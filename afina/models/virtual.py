@@ -48,6 +48,8 @@ def run(
             [(k.expand(rows, -1, -1, -1), v.expand(rows, -1, -1, -1)) for k, v in _prefix(module)]
         )
         return core(input_ids=ids, attention_mask=mask, past_key_values=cache, **options)
+    if "token_type_ids" in options:
+        options["token_type_ids"] = nn.functional.pad(options["token_type_ids"], (count, 0))
     words = core.get_input_embeddings()(ids)
     vectors = _prompt(module).to(words.dtype).expand(rows, -1, -1)
     out = core(inputs_embeds=torch.cat([vectors, words], dim=1), attention_mask=mask, **options)

@@ -31,7 +31,7 @@ def find_bottom(model: Model, how: str | None, parts: Sequence[Rows], run: Run) 
     """The frozen bottom of a model as the plan wants it; None where it is worked within each pass."""
     if how not in ("kept", "repeated"):
         return None
-    halves = split(model.network.module)
+    halves = split(model.network.module, model.network.pair_mark)
     if halves is None:
         run.event(
             "bottom_within", reason="this network cannot be parted at its lowest trained layer"
@@ -43,7 +43,8 @@ def find_bottom(model: Model, how: str | None, parts: Sequence[Rows], run: Run) 
         [row for rows in parts for row in rows.kept],
         model.dtype,
         model.base.hidden_size,
-        f"{model.base.sha256} {torch.__version__} {model.device} {torch.get_num_threads()}",
+        f"{model.base.sha256} {torch.__version__} {model.device} {torch.get_num_threads()} "
+        f"{model.network.pair_mark}",
         run.home / FOLDER if how == "kept" else None,
     )
     run.event("bottom", how=how, layers=halves.first, rows=len(bottom.rows), tokens=bottom.tokens)

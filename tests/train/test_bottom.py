@@ -26,6 +26,7 @@ UPPER = {"name": "lora", "rank": 4, "layers": 1}
 CELLS: list[tuple[Kind, str, Any]] = [
     ("minilm", "classify", TOP),
     ("bert", "classify", UPPER),
+    ("bert", "regress", UPPER),  # pairs of texts, with their segments
     ("llama", "generate", TOP),
     ("gemma", "generate", UPPER),
     ("llama", "classify", UPPER),
