@@ -36,6 +36,9 @@ def trained(console: Console, run: Run, value: Mapping[str, Any]) -> None:
 def measured(console: Console, run: Run, report: Mapping[str, Any]) -> None:
     """The end of ``afina eval``."""
     draw.report(console, report)
+    if report["expectations"]:
+        console.print()
+        expectations(console, report["expectations"] | {"candidate": report["tuned"]})
     console.print()
     draw.facts(
         console,
@@ -44,6 +47,21 @@ def measured(console: Console, run: Run, report: Mapping[str, Any]) -> None:
             ("serve", f"afina serve {run.id}"),
         ],
     )
+
+
+def expectations(console: Console, found: Mapping[str, Any]) -> None:
+    """What failed of a file of expectations, line by line."""
+    from afina.evaluate import Statement
+
+    failed = found["failed"]
+    met = f"{found['rows'] - len(failed):,} of {found['rows']:,} expectations of {found['file']}"
+    style = "red" if failed else "green"
+    console.print(Text(f"{found['candidate']} meets {met}", style=style))
+    for line in failed:
+        console.print(Text(f"{line['where']}: {line['question']}", style="bold"))
+        for reason in line["reasons"]:
+            console.print(Text(f"  {Statement.from_dict(reason).say('en')}"))
+        console.print(Text(f"  it said: {line['answer']}", style="dim"))
 
 
 def data(console: Console, value: Mapping[str, Any]) -> None:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from afina.cli.arguments import Language, RunName
 from afina.cli.terminal import Terminal
+from afina.errors import RequestError
 
 if TYPE_CHECKING:
     from afina.store import Run
 
-EXAMPLES = ("afina eval last", "afina eval last --language es --json")
+EXAMPLES = (
+    "afina eval last",
+    "afina eval last --language es --json",
+    "afina eval last --tests tests.jsonl",
+    "afina eval last --tests tests.jsonl --candidate zero_shot",
+)
 
 
-def verb(to: Terminal, run: RunName, language: Language = "en") -> int:
-    """Writes report.json and report.html into the run's folder.
+def verb(
+    to: Terminal,
+    run: RunName,
+    language: Language = "en",
+    tests: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Only ask this file of expectations; no report."),
+    ] = None,
+    candidate: Annotated[
+        str, typer.Option(help="With --tests: who is asked, tuned or a baseline.")
+    ] = "tuned",
+) -> int:
+    """Writes report.json and report.html into the run's folder. With --tests the sealed test stays
+    shut: the file is asked, and what failed is listed.
 
-    Exit code 0 or 1 as for afina run.
+    Exit code 0 or 1 as for afina run; with --tests 1 if an expectation is not met.
     """
     from afina import flow
     from afina.cli import draw_run
@@ -24,6 +45,12 @@ def verb(to: Terminal, run: RunName, language: Language = "en") -> int:
     from afina.store import Run
 
     opened = Run.open(to.home, run)
+    if tests is not None:
+        found = flow.try_expectations(opened, str(tests), candidate, say=to.say)
+        to.answer(found, lambda console: draw_run.expectations(console, found))
+        return 1 if found["failed"] else 0
+    if candidate != "tuned":
+        raise RequestError("goes with --tests", where="--candidate", do="add --tests FILE")
     with Progress(to) as progress:
         report = flow.evaluate(opened, say=progress.say, language=language).as_dict()
     outcome = {"run": opened.id, "folder": str(opened.folder), "report": report}

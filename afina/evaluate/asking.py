@@ -18,7 +18,7 @@ from afina.errors import AfinaError, Interrupted, ModelError
 from afina.evaluate.preference import answered
 from afina.evaluate.statement import Statement
 from afina.tasks import Generate, calls
-from afina.types import Answer, Example, Likelihood, Predictor, Task
+from afina.types import Answer, Example, Input, Likelihood, Predictor, Task
 
 Say = Callable[[str], None]
 
@@ -49,6 +49,8 @@ class Measured:
     """Of each row, the negative log-probabilities of its better and its worse answer, or its one."""
     no_likelihood: Statement | None = None
     failure: dict[str, Any] | None = None
+    expected: list[Answer] | str = ""
+    """Answers to the questions of the file of expectations, or why there are none."""
     costs: dict[str, float] = field(default_factory=dict)
 
 
@@ -65,11 +67,15 @@ def measure(
     sources: frozenset[str],
     required: bool,
     say: Say,
+    expected: Sequence[Input] = (),
 ) -> Measured:
-    """Open a candidate, ask it everything, close it. What is required raises its own error."""
+    """Open a candidate, ask it everything, close it. What is required raises its own error.
+
+    ``expected``: the questions of the file of expectations.
+    """
     found = Measured(candidate.name)
     try:
-        _ask(candidate, test, task, batch_size, sources, found)
+        _ask(candidate, test, task, batch_size, sources, found, (expected, required))
     except Interrupted:
         raise
     except AfinaError as error:
@@ -96,9 +102,11 @@ def _ask(
     batch_size: int | None,
     sources: frozenset[str],
     found: Measured,
+    expected: tuple[Sequence[Input], bool],
 ) -> None:
     started = time.perf_counter()
     predictor = candidate.predictor if isinstance(candidate, Opens) else candidate
+    _ask_expected(predictor, task, *expected, found)
     opened = time.perf_counter()
     size = batch_size or len(test)
     asked = test if "answers" in sources else ()
@@ -106,7 +114,7 @@ def _ask(
         questions = [task.question(example) for example in test[start : start + size]]
         answers = candidate.predict(questions)
         _count(candidate.name, len(answers), len(questions))
-        found.answers.extend(_as_gold(task, answers))
+        found.answers.extend(as_gold(task, answers))
     if not asked:
         _ask_probabilities(predictor, test, sources, found)
         found.answers = [Answer(text="")] * len(test)
@@ -124,7 +132,24 @@ def _ask(
         _ask_probabilities(predictor, test, sources, found)
 
 
-def _as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:
+def _ask_expected(
+    predictor: Any, task: Task, expected: Sequence[Input], required: bool, found: Measured
+) -> None:
+    """A baseline that cannot take these questions is still measured on the test."""
+    try:
+        answers = predictor.predict(expected) if expected else []
+    except Interrupted:
+        raise
+    except AfinaError as error:
+        if required:
+            raise
+        found.expected = error.what
+        return
+    _count(found.name, len(answers), len(expected))
+    found.expected = as_gold(task, answers)
+
+
+def as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:
     """Answers in the form in which the task gives the right ones (calls of tools as values)."""
     if not isinstance(task, Generate):
         return list(answers)

@@ -11,6 +11,7 @@ from typing import Any
 from afina.errors import DataError, ModelError, RequestError
 from afina.evaluate import notes as remarks
 from afina.evaluate.asking import Measured, Say, measure
+from afina.evaluate.expectations import Expectations
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
 from afina.evaluate.numbers import points
@@ -40,14 +41,16 @@ def evaluate(
     seed: int,
     test_sha256: str = "",
     left_out: int = 0,
+    expectations: Expectations | None = None,
     say: Say | None = None,
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
-    ``task`` is resolved. ``left_out``: rows of the sealed test that are not in ``test``, being too
-    long. A baseline that raises an AfinaError is carried in the report as a
-    failure with its reason; for ``tuned`` the error is raised. Raises DataError for an empty test,
-    ModelError for a wrong number of answers, RecipeError for a scorer that does not fit.
+    ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
+    rows of the sealed test that are not in ``test``, being too long. A baseline that raises an
+    AfinaError is carried in the report as a failure with its reason; for ``tuned`` the error is
+    raised. Raises DataError for an empty test, ModelError for a wrong number of answers, RecipeError
+    for a scorer that does not fit.
     """
     _check(candidates, test, tuned)
     scorers = choose(task, settings.scorers, goal)
@@ -64,9 +67,11 @@ def evaluate(
             sources=sources,
             required=candidate.name == tuned,
             say=say or (lambda _: None),
+            expected=expectations.questions if expectations else (),
         )
         for candidate in candidates
     ]
+    tested = expectations.compared(measured, tuned) if expectations else {}
     figures = _statistics(measured, scorers, test, golds, task, settings.resamples, seed)
     results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
     judged = _judged(results, scorers[0], figures, tuned, goal, settings, seed, len(test))
@@ -84,15 +89,16 @@ def evaluate(
         per_class=classes,
         confusion=confusions,
         points=_points(measured, task, golds, seed),
+        expectations=tested,
         samples=samples,
         samples_rule=samples_rule,
-        notes=remarks.collect(judged, results, costs, classes, measured, left_out),
+        notes=remarks.collect(judged, results, costs, classes, measured, left_out, tested),
     )
 
 
 def _report(judged: Judged, settings: Evaluate, **parts: Any) -> Report:
     """The report: the verdict with its reasons, and the parts that are given."""
-    verdict, reasons = decide(judged)
+    verdict, reasons = decide(judged, parts["expectations"])
     goal = {"at_least": judged.at_least, "margin": judged.margin}
     return Report(
         metric=judged.scorer.name,

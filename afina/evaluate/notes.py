@@ -38,10 +38,13 @@ def collect(
     classes: Mapping[str, Any],
     measured: Sequence[Measured],
     left_out: int = 0,
+    tested: Mapping[str, Any] | None = None,
 ) -> tuple[Statement, ...]:
     """All remarks, the weightiest first."""
     out = Statement("left_out", {"rows": left_out, "all": judged.rows + left_out})
+    gate = {"file": tested["file"], "tuned": judged.tuned} if tested else {}
     return (
+        *((Statement("rule_tests", gate),) if gate else ()),
         *((out,) if left_out else ()),
         *_simple(judged, costs),
         *_failures(judged, results, measured),

@@ -57,7 +57,7 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
     span, tspan = Speaker("span"), Speaker("tspan")
     return str(
         _template().render(
-            report=value,
+            report={"expectations": {}, **value},
             facts=facts,
             language=first,
             style=_style(),

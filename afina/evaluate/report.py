@@ -70,7 +70,8 @@ class Report:
     candidate, for labels. ``costs``: by candidate: open_seconds, seconds,
     seconds_per_request, prompt_tokens and answer_tokens (means a request, 0 where there are no
     tokens), cut_off. ``points``: by candidate pairs of a right number and the given one, drawn from
-    the test.
+    the test. ``expectations``: file, sha256 and rows of the file of expectations, what the tuned model
+    ``failed``, and by candidate how many it failed (or the error); empty without such a file.
     """
 
     metric: str
@@ -94,6 +95,7 @@ class Report:
     samples_rule: Statement | None
     notes: tuple[Statement, ...]
     points: Mapping[str, Any] = field(default_factory=dict)
+    expectations: Mapping[str, Any] = field(default_factory=dict)
 
     def candidate(self, name: str) -> CandidateResult:
         """One candidate. Raises KeyError if none has that name."""
@@ -128,6 +130,7 @@ class Report:
             "per_class": dict(self.per_class),
             "confusion": dict(self.confusion),
             "points": dict(self.points),
+            "expectations": dict(self.expectations),
             "samples": [dict(sample) for sample in self.samples],
             "statements": {
                 "reasons": [reason.as_dict() for reason in self.reasons],
@@ -163,4 +166,5 @@ class Report:
             samples_rule=Statement.from_dict(said["samples"]) if said["samples"] else None,
             notes=tuple(Statement.from_dict(n) for n in said["notes"]),
             points=value.get("points", {}),
+            expectations=value.get("expectations", {}),
         )

@@ -220,6 +220,47 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "entrenamiento baja (de {was:plain} a {now:plain}): el modelo empieza a aprenderse las filas "
         "de memoria. Ayudan menos épocas, una tasa más baja o más datos.",
     ),
+    # the file of expectations
+    "rule_tests": (
+        "Whatever the scores say, {tuned} must meet every line of {file}.",
+        "Digan lo que digan las medidas, {tuned} ha de cumplir todas las líneas de {file}.",
+    ),
+    "tests_met": (
+        "{tuned} meets all {rows:count} expectations of {file}.",
+        "{tuned} cumple las {rows:count} expectativas de {file}.",
+    ),
+    "tests_failed": (
+        "{tuned} fails {failed:count} of the {rows:count} expectations of {file}.",
+        "{tuned} incumple {failed:count} de las {rows:count} expectativas de {file}.",
+    ),
+    "lacks": ("The answer lacks: {wanted}.", "En la respuesta falta: {wanted}."),
+    "holds": ("The answer holds: {found}.", "En la respuesta sobra: {found}."),
+    "no_match": (
+        "The answer does not match: {pattern}.",
+        "La respuesta no contiene el patrón: {pattern}.",
+    ),
+    "differs": ("The answer is not: {wanted}.", "La respuesta no es: {wanted}."),
+    "not_json": (
+        "The answer is no JSON value: {what}.",
+        "La respuesta no es un valor JSON: {what}.",
+    ),
+    "not_of_schema": (
+        "The answer is not what the schema asks for: {what}.",
+        "La respuesta no es lo que pide el esquema: {what}.",
+    ),
+    "other_label": (
+        "The answer is {found}, not {wanted}.",
+        "La respuesta es {found}, no {wanted}.",
+    ),
+    "no_number": ("The answer is no number: {found}.", "La respuesta no es un número: {found}."),
+    "other_number": (
+        "The answer is {found:plain}, not {wanted:plain} ± {within:plain}.",
+        "La respuesta es {found:plain}, no {wanted:plain} ± {within:plain}.",
+    ),
+    "too_many_words": (
+        "The answer has {words:count} words; {most:count} are allowed.",
+        "La respuesta tiene {words:count} palabras; se admiten {most:count}.",
+    ),
     # how samples are drawn
     "samples": (
         "{wrong:count} of these {shown:count} rows were drawn at random from the {errors:count} "

@@ -109,8 +109,22 @@ def rule(judged: Judged) -> Statement:
     return Statement("rule_alone" if not judged.asked else code, values)
 
 
-def decide(judged: Judged) -> tuple[Verdict, tuple[Statement, ...]]:
-    """The verdict and its reasons."""
+def decide(
+    judged: Judged, tested: Mapping[str, Any] | None = None
+) -> tuple[Verdict, tuple[Statement, ...]]:
+    """The verdict and its reasons. ``tested``: the report's part on the file of expectations; one
+    that is failed holds, whatever the scores say."""
+    verdict, reasons = _by_scores(judged)
+    if not tested:
+        return verdict, reasons
+    values = {key: tested[key] for key in ("file", "rows")} | {"tuned": judged.tuned}
+    if not tested["failed"]:
+        return verdict, (*reasons, Statement("tests_met", values))
+    failed = Statement("tests_failed", values | {"failed": len(tested["failed"])})
+    return "hold", (failed, *reasons)
+
+
+def _by_scores(judged: Judged) -> tuple[Verdict, tuple[Statement, ...]]:
     if not judged.asked:
         return _by_goal_alone(judged)
     against = _against_baselines(judged)

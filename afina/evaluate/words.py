@@ -51,6 +51,13 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "Bars begin at the lowest possible value; the line on each is its interval.",
         "Las barras empiezan en el menor valor posible; la línea sobre cada una es su intervalo.",
     ),
+    "expectations": ("Expectations", "Expectativas"),
+    "expectations_about": (
+        "Lines of a file that say what an answer must be like; the tuned model must meet all of them.",
+        "Líneas de un fichero que dicen cómo ha de ser cada respuesta; el modelo afinado ha de "
+        "cumplirlas todas.",
+    ),
+    "expectations_met": ("Lines met", "Líneas cumplidas"),
     "comparisons": ("Tuned minus each baseline", "Afinado menos cada referencia"),
     "comparisons_about": (
         "On the same rows, in the judged score. The p-value is of no difference at all.",

@@ -6,7 +6,7 @@ any step works inside, nor who is watching.
 
 from afina.flow.erasure import Trace, trace
 from afina.flow.main_job import gate_says_no, run_recipe
-from afina.flow.measuring import evaluate, write_html
+from afina.flow.measuring import evaluate, try_expectations, write_html
 from afina.flow.mending import against, fix, restore, write_findings
 from afina.flow.passages import as_asked
 from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
@@ -34,6 +34,7 @@ __all__ = [
     "special_tokens",
     "trace",
     "train",
+    "try_expectations",
     "write_findings",
     "write_html",
 ]

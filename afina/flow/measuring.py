@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from afina.errors import RunError
+from afina.errors import RequestError, RunError, nearest
 from afina.flow.lengths import measurable
 from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
@@ -22,15 +22,12 @@ if TYPE_CHECKING:
 def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
     """Measure a run's model and its baselines on the sealed test; write the report."""
     from afina.evaluate import evaluate as measure
+    from afina.evaluate.expectations import read_expectations
     from afina.models.sources import resolve
 
-    if run.status != "succeeded":
-        raise RunError(
-            f"this run is {run.status}: there is no model to measure",
-            where=run.id,
-            do=f"afina train --resume {run.id}" if run.status == "interrupted" else "train again",
-        )
-    recipe = recipe_of(run)
+    recipe = _recipe_to_measure(run)
+    tests = recipe.evaluate.tests
+    expectations = read_expectations(tests, recipe.task) if tests is not None else None
     dataset = reopen_dataset(run)
     test = dataset.test.open(by=f"evaluation of {run.id}")
     run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
@@ -46,6 +43,7 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
         seed=recipe.train.seed,
         test_sha256=dataset.test.sha256,
         left_out=len(test) - len(measured),
+        expectations=expectations,
         say=say,
     )
     run.write("report.json", report.as_dict())
@@ -53,6 +51,42 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
     record(run, recipe, {"status": "succeeded", **_headline(report)})
     run.seal({"command": command_of(run), "data": dataset.fingerprint})
     return report
+
+
+def try_expectations(
+    run: Run, tests: str | None = None, candidate: str = "tuned", *, say: Say = silent
+) -> dict[str, Any]:
+    """Ask one candidate of a run a file of expectations (left out: the recipe's); the sealed test
+    stays shut. Raises RequestError for a name that is no candidate or without any file."""
+    from afina.baselines import BASELINES
+    from afina.evaluate.expectations import read_expectations
+    from afina.models.sources import resolve
+
+    recipe = _recipe_to_measure(run)
+    path = tests or recipe.evaluate.tests
+    if path is None:
+        raise RequestError(
+            "the recipe names no file of expectations", where="evaluate.tests", do="name one"
+        )
+    expectations = read_expectations(path, recipe.task)
+    if candidate not in ("tuned", *BASELINES):
+        do = nearest(candidate, ("tuned", *BASELINES))
+        raise RequestError(f"no candidate is called {candidate}", where="--candidate", do=do)
+    settings = recipe.evaluate.model_copy(update={"baselines": (candidate,)})
+    asked = recipe.model_copy(update={"evaluate": settings})
+    base, dataset = resolve(recipe.base, say=say), reopen_dataset(run)
+    found = candidates(run, asked, dataset, base, say)
+    return expectations.tried(found[0 if candidate == "tuned" else 1], recipe.task)
+
+
+def _recipe_to_measure(run: Run) -> Recipe:
+    if run.status != "succeeded":
+        raise RunError(
+            f"this run is {run.status}: there is no model to measure",
+            where=run.id,
+            do=f"afina train --resume {run.id}" if run.status == "interrupted" else "train again",
+        )
+    return recipe_of(run)
 
 
 def candidates(

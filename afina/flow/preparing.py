@@ -180,8 +180,10 @@ def _derived_of(dataset: Dataset) -> tuple[Derived, ...]:
 
 
 def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse scorers, baselines, documents and goals that are not there, before hours of training."""
+    """Refuse scorers, baselines, documents, expectations and goals that are not there, before hours of
+    training."""
     from afina.baselines import BASELINES
+    from afina.evaluate.expectations import read_expectations
     from afina.evaluate.scorers import check_rows, choose
     from afina.retrieval import read_documents
     from afina.types import Example
@@ -191,6 +193,8 @@ def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
     check_rows(choose(dataset.task, recipe.evaluate.scorers or usual, recipe.goal), rows)
     if recipe.retrieval is not None:
         read_documents(recipe.retrieval.documents)
+    if recipe.evaluate.tests is not None:
+        read_expectations(recipe.evaluate.tests, dataset.task)
     for name in recipe.evaluate.baselines or ():
         if name not in BASELINES:
             raise RecipeError(

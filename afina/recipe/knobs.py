@@ -233,6 +233,9 @@ class Evaluate(Knobs):
     """Rows answered at once."""
     samples: int = Field(12, ge=0, le=1000)
     """Rows shown side by side in the report."""
+    tests: str | None = None
+    """File of expectations (JSON lines of an input and what its answer must hold, match or equal);
+    a tuned model that fails one does not ship."""
 
 
 class Goal(Knobs):

@@ -177,16 +177,22 @@ def _absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
             return str(beside.resolve())
         return path  # a Hugging Face data set, as far as anyone can tell from the name
 
+    def each(paths: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(paths, tuple):
+            return tuple(str(absolute(path)) for path in paths)
+        return absolute(paths)
+
     data = recipe.data
-    train = data.train
     update: dict[str, Any] = {
-        "train": tuple(str(absolute(p)) for p in train)
-        if isinstance(train, tuple)
-        else absolute(train),
+        "train": each(data.train),
+        "benchmark": each(data.benchmark),
         "validation": absolute(data.validation),
         "test": absolute(data.test),
     }
     update = {"data": data.model_copy(update=update)}
+    if recipe.evaluate.tests is not None:
+        tests = str((folder / recipe.evaluate.tests).resolve())
+        update["evaluate"] = recipe.evaluate.model_copy(update={"tests": tests})
     if recipe.retrieval is not None:
         update["retrieval"] = _beside(recipe.retrieval, folder)
     base = folder / recipe.base

@@ -54,6 +54,13 @@ VALUES = {
     "most": 512,
     "labels": "bill, card",
     "first": "rows.csv: row 3",
+    "file": "tests.jsonl",
+    "failed": 2,
+    "wanted": 5.0,
+    "found": 4.0,
+    "within": 0.5,
+    "pattern": "^a",
+    "words": 12,
 }
 
 
