@@ -57,20 +57,7 @@ def evaluate(
     golds = [task.gold(example) for example in test]
     _refuse_bad_golds(scorers, task, test, golds)
     check_rows(scorers, test)
-    sources = frozenset(s.source for s in scorers)
-    measured = [
-        measure(
-            candidate,
-            test,
-            task,
-            batch_size=settings.batch_size,
-            sources=sources,
-            required=candidate.name == tuned,
-            say=say or (lambda _: None),
-            expected=expectations.questions if expectations else (),
-        )
-        for candidate in candidates
-    ]
+    measured = _asked(candidates, test, task, tuned, scorers, settings, expectations, say)
     tested = expectations.compared(measured, tuned) if expectations else {}
     figures = _statistics(measured, scorers, test, golds, task, settings.resamples, seed)
     results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
@@ -94,6 +81,31 @@ def evaluate(
         samples_rule=samples_rule,
         notes=remarks.collect(judged, results, costs, classes, measured, left_out, tested),
     )
+
+
+def _asked(
+    candidates: Sequence[Predictor],
+    test: Sequence[Example],
+    task: Task,
+    tuned: str,
+    scorers: Sequence[Scorer],
+    settings: Evaluate,
+    expectations: Expectations | None,
+    say: Say | None,
+) -> list[Measured]:
+    return [
+        measure(
+            candidate,
+            test,
+            task,
+            batch_size=settings.batch_size,
+            sources=frozenset(s.source for s in scorers),
+            required=candidate.name == tuned,
+            say=say or (lambda _: None),
+            expected=expectations.questions if expectations else (),
+        )
+        for candidate in candidates
+    ]
 
 
 def _report(judged: Judged, settings: Evaluate, **parts: Any) -> Report:
