@@ -5,6 +5,7 @@ Only safetensors are read and no code of the model's folder is run.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ from afina.models.seq2seq import SourceNetwork
 from afina.models.sources import Base
 from afina.tasks import Pooled, Text
 from afina.types import Head, Method, Task
+
+# The matrix library keeps code and scratch for each shape of product that it has met, 1,024 of them by
+# default: with rows of every length that is a gigabyte and gains nothing. Read at the first product.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

@@ -36,6 +36,9 @@ from afina.train.stopping import stop_on_signal
 from afina.train.validation import validate
 from afina.train.weights import rate_share, sha256_of
 
+TRIM_EVERY = 16
+"""Steps between two times that unused memory is given back; the pages of one step in so many."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -71,8 +74,8 @@ def run(
     resumable), TrainingError if a loss or weight is not finite or the gate refuses the result.
     """
     training = Training(plan, base, rows, validation, run, renderer, watch or (lambda _: None))
-    with kept_memory(), stop_on_signal() as stop:
-        training.go(stop)
+    with kept_memory() as trim_memory, stop_on_signal() as stop:
+        training.go(stop, trim_memory)
     return training.finish()
 
 
@@ -132,7 +135,7 @@ class Training:
 
     # ------------------------------------------------------------------ the loop
 
-    def go(self, stop: threading.Event) -> None:
+    def go(self, stop: threading.Event, trim_memory: Callable[[], object]) -> None:
         """Steps until the plan, early stopping or the user ends them."""
         at = self.progress
         self.run.event("training", step=at.step, steps=self.plan.steps)
@@ -142,6 +145,8 @@ class Training:
             at.step += 1
             at.seconds += time.perf_counter() - started
             self.note(figures)
+            if at.step % TRIM_EVERY == 0:
+                trim_memory()
             last = at.step == self.plan.steps
             improved = False
             if self.validation and (last or at.step % self.evaluate_every == 0):
