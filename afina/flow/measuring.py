@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 
 def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
-    """Measure a run's model and its baselines on the sealed test; write the report."""
+    """Measure a run's model and its baselines on the sealed test; write the report.
+
+    Raises RunError while another process works on the run.
+    """
+    with run.lock():
+        return _evaluate(run, say, language)
+
+
+def _evaluate(run: Run, say: Say, language: str) -> Report:
     from afina.evaluate import evaluate as measure
     from afina.evaluate.expectations import read_expectations
     from afina.models.sources import resolve
