@@ -7,7 +7,13 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 WORKERS ?= 2
 AFINA_HOME ?= ./afina-home
 
-.PHONY: setup check test test-slow bench demo docs clean
+# Ratios against stock libraries and counts, within 20 minutes on two cores …
+BENCH := lora_against_trl memory_against_trl classify_against_trainer frozen_bottom shared_prefix \
+         quantised growth start h200
+# … and whole trainings on real data, about an hour and a half on two cores.
+BENCH_TASKS := names_spanish dpo_gsm8k grpo_toy methods_banking77 distill_banking77
+
+.PHONY: setup check test test-slow bench bench-tasks demo docs clean
 .DEFAULT_GOAL := setup
 
 setup: $(VENV)/afina  ## Afina in .venv
@@ -52,7 +58,11 @@ test-slow: $(VENV)/dev  ## real base models and long trials
 	$(BIN)/python -m pytest -m slow
 
 bench: $(VENV)/dev  ## ratios against stock libraries; leaves JSON in benchmarks/results
-	set -e; for file in benchmarks/*_*.py; do echo "$$file"; $(BIN)/python "$$file"; done
+	set -e; for name in $(BENCH); do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
+
+bench-tasks: $(VENV)/dev  ## what whole trainings reach on real data; leaves JSON there too
+	set -e; for name in $(BENCH_TASKS); do echo "$$name"; $(BIN)/python benchmarks/$$name.py; done
+	$(BIN)/python benchmarks/methods_banking77.py --ablation
 
 docs: $(VENV)/afina  ## docs/recipe.md, docs/cli.md and the tested versions, from the code
 	$(BIN)/python docs/generate.py

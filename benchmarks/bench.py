@@ -10,6 +10,8 @@ import json
 import platform
 import random
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -40,15 +42,19 @@ def machine(threads: int) -> dict[str, Any]:
     }
 
 
-def matmul_gflops(dtype: torch.dtype) -> float:
-    """The machine's own limit, measured now: best of 30 products of a small model's shape."""
-    a, b = torch.randn(512, 768).to(dtype), torch.randn(3072, 768).to(dtype)
+def matmul_gflops(dtype: torch.dtype, device: str = "cpu") -> float:
+    """The machine's own limit, measured now: best of 30 products of the shape of a model's layers."""
+    rows, inner, outer = (512, 768, 3072) if device == "cpu" else (8192, 4096, 14_336)
+    a = torch.randn(rows, inner, device=device).to(dtype)
+    b = torch.randn(outer, inner, device=device).to(dtype)
     best = float("inf")
     for _ in range(30):
         start = time.perf_counter()
         torch.nn.functional.linear(a, b)
+        if device == "cuda":
+            torch.cuda.synchronize()
         best = min(best, time.perf_counter() - start)
-    return 2 * 512 * 768 * 3072 / best / 1e9
+    return 2 * rows * inner * outer / best / 1e9
 
 
 def ratio(fast: Sequence[float], slow: Sequence[float]) -> dict[str, float]:
@@ -64,6 +70,21 @@ def ratio(fast: Sequence[float], slow: Sequence[float]) -> dict[str, float]:
         "low": values[49],
         "high": values[1949],
     }
+
+
+def job(recipe: dict[str, Any], home: Path) -> dict[str, Any]:
+    """`afina run` of a recipe in a process of its own, so that its peak of memory is its own.
+
+    What the verb prints under ``--json``; a run that the gate refuses is a result too.
+    """
+    path = home / f"{recipe['name']}.yaml"
+    path.write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
+    command = [sys.executable, "-m", "afina", "--home", str(home), "run", str(path), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"{path.name} failed: {done.stdout}")
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
 
 
 def write(name: str, result: dict[str, Any]) -> None:

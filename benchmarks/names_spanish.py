@@ -16,6 +16,7 @@ from typing import Any
 import bench
 
 import afina
+from afina.train.machine import available_cores
 
 RECIPE = Path(__file__).resolve().parents[1] / "examples" / "nombres" / "recipe.yaml"
 FOLDER = bench.DATA / "conll2002-es"
@@ -64,6 +65,7 @@ def main() -> None:
     bench.write(
         "names_spanish",
         {
+            "machine": bench.machine(available_cores()),
             "base": "intfloat/multilingual-e5-small",
             "test": "esp.testa, whole",
             "verdict": report.verdict,

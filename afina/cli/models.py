@@ -1,21 +1,25 @@
-"""``afina models list|add|show``: base models."""
+"""``afina models list|add|show|student``: base models."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from afina.cli.terminal import Terminal
 from afina.errors import RequestError
 
+if TYPE_CHECKING:
+    from afina.models.sources import Base
+
 EXAMPLES = (
     "afina models list",
     "afina models show HuggingFaceTB/SmolLM2-135M-Instruct",
     "afina models add ./a-folder-or-a-file.gguf",
+    "afina models student sentence-transformers/all-MiniLM-L6-v2 --layers 3 --out student",
 )
 
 
@@ -25,16 +29,22 @@ class Action(StrEnum):
     list = "list"
     add = "add"
     show = "show"
+    student = "student"
 
 
 def verb(
     to: Terminal,
-    action: Annotated[Action, typer.Argument(metavar="list|add|show", help="What to do.")],
+    action: Annotated[Action, typer.Argument(metavar="list|add|show|student", help="What to do.")],
     base: Annotated[
         str | None, typer.Argument(metavar="[BASE]", help="Hub id, folder or .gguf file.")
     ] = None,
+    layers: Annotated[
+        int | None, typer.Option(help="student: how many of the base's layers it keeps.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="student: the folder to write.")] = None,
 ) -> None:
-    """add fetches a base into this user's cache, so that later runs need no network."""
+    """add fetches a base into this user's cache, so that later runs need no network; student writes a
+    base with fewer of its layers, to be distilled (objective: distill)."""
     from afina.cli import draw_models
     from afina.models.sources import add_base, list_bases, resolve
 
@@ -52,9 +62,32 @@ def verb(
             where=f"afina models {action.value}",
             do=f"afina models {action.value} BASE; afina models list shows some",
         )
-    found = resolve(base, say=to.say) if action is Action.show else add_base(base, say=to.say)
+    if action is Action.student:
+        found = _student(to, base, layers, out)
+    elif layers is not None or out is not None:
+        raise RequestError(
+            "--layers and --out are for a student",
+            where=f"afina models {action.value}",
+            do=f"afina models student {base} --layers N --out FOLDER",
+        )
+    else:
+        found = (resolve if action is Action.show else add_base)(base, say=to.say)
     facts = plain(found)
     to.answer(facts, lambda console: draw_models.shown(console, facts))
+
+
+def _student(to: Terminal, name: str, layers: int | None, out: Path | None) -> Base:
+    from afina.models.sources import resolve
+    from afina.models.student import make_student
+
+    if layers is None or out is None:
+        raise RequestError(
+            "how many layers, and where to?",
+            where="afina models student",
+            do=f"afina models student {name} --layers N --out FOLDER",
+        )
+    make_student(resolve(name, say=to.say), layers, out)
+    return resolve(str(out.absolute()))
 
 
 def plain(base: Any) -> dict[str, Any]:
