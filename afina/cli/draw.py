@@ -121,6 +121,7 @@ def plan(console: Console, value: Mapping[str, Any]) -> None:
         [
             ("base", f"{base['name']}, {count(base['parameters'])} parameters, {base['licence']}"),
             ("rows", ", ".join(f"{rows[part]:,} {part}" for part in PARTS)),
+            ("general rows", _some(rows.get("replayed", 0), "learned beside them")),
             ("longest row", f"{rows['longest']:,} tokens"),
             ("cut", _some(rows["truncated"], "too long")),
             ("dropped", _some(rows["dropped_too_long"], "too long")),
@@ -193,11 +194,30 @@ def report(console: Console, value: Mapping[str, Any]) -> None:
     console.print(drawn)
     for name, reason in found.failures:
         console.print(Text(f"{name} was not measured: {reason}", style="yellow"))
+    if value.get("probe"):
+        console.print()
+        console.print(_probe(value["probe"]))
     console.print()
     verdict = Text("Verdict: ").append(value["verdict"], style=VERDICT_STYLE[value["verdict"]])
     console.print(verdict.append(f". {value['reason']}"))
     for note in value["notes"]:
         console.print(Text(f"Note: {note}"))
+
+
+def _probe(value: Mapping[str, Any]) -> Table:
+    """The general probe before and after."""
+    drawn = table(
+        "general probe", "base", "tuned", "difference", right=["base", "tuned", "difference"]
+    )
+    names = {
+        "right": f"right of {value['questions']} questions",
+        "perplexity": f"perplexity of {value['texts']} texts",
+    }
+    for name, own in value["scores"].items():
+        change = own["difference"]
+        moved = interval({"value": change["difference"], **change}, sign="+")
+        drawn.add_row(names[name], interval(own["before"]), interval(own["after"]), moved)
+    return drawn
 
 
 def runs(console: Console, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from afina.cli import draw, draw_findings
+from afina.cli.draw_run import replay_line
 
 if TYPE_CHECKING:
     from afina.data import Dataset
@@ -67,6 +68,7 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
                 f"{found['test']:,} test",
             ),
             ("", found["split"]),
+            ("replay", replay_line(found["replay"])),
             ("fingerprint", found["fingerprint"][:16] + "…"),
         ],
     )

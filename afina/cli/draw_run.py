@@ -76,9 +76,18 @@ def data(console: Console, value: Mapping[str, Any]) -> None:
                 f"{value['train']:,} train, {value['validation']:,} validation, "
                 f"{value['test']:,} test",
             ),
+            ("replay", replay_line(value.get("replay"))),
         ],
         title="Data",
     )
+
+
+def replay_line(value: Mapping[str, Any] | None) -> str | None:
+    """What became of the general rows."""
+    if not value:
+        return None
+    left = ", ".join(f"{n:,} {reason}" for reason, n in value["dropped"].items()) or "none"
+    return f"{value['used']:,} general rows learned too ({value['share']:.1%} of all); not used: {left}"
 
 
 def shown(console: Console, facts: Mapping[str, Any]) -> None:

@@ -131,6 +131,8 @@ class Check:
     quality: Quality | None = None
     """What the analyses found; None where they were not asked for."""
     numbers: Numbers | None = None
+    replay: Mapping[str, Any] | None = None
+    """What ``replay.Replayed`` counts of the general rows; None without any."""
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -168,6 +170,7 @@ class Check:
             "balance": balance,
             "quality": self.quality.as_dict() if self.quality else None,
             "numbers": asdict(self.numbers) if self.numbers else None,
+            "replay": dict(self.replay) if self.replay else None,
         }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from afina.data import alike as near
 from afina.data import check as checks
-from afina.data import clean
+from afina.data import clean, replay
 from afina.data.check import Check, dropped_line
 from afina.data.clean import PARTS, Item
 from afina.data.content import canonical, content_id, digest
@@ -46,6 +46,8 @@ class Dataset:
     """SHA-256 of rows, order, split, what was dropped, and the data part of the recipe."""
     split: Mapping[str, Any]
     """How the split was made, as facts."""
+    replay: tuple[Example, ...] = ()
+    """General rows that are learned beside ``train``, and nothing else is done with."""
 
     @property
     def split_description(self) -> str:
@@ -75,6 +77,8 @@ class Dataset:
             "validation": [e.id for e in self.validation],
             "test": list(self.test.ids),
         }
+        if self.replay:
+            ids["replay"] = [e.id for e in self.replay]
         durable.write_json(
             folder / "fingerprint.json",
             {
@@ -132,16 +136,21 @@ def prepare(
     if tokens and len(tokens) < len(kept):
         notes.append(f"tokens were counted in {len(tokens):,} of {len(kept):,} rows")
     report = _check(items, cleaned, readings, resolved, notes, found, tokens)
+    replayed = replay.draw(data, parts) if data.replay else None
+    general = {"replay": replayed.rows} if replayed else {}
     if thorough:
-        report = replace(report, quality=examine(parts, data, found, tokens))
+        report = replace(report, quality=examine(parts, data, found, tokens, general))
+    if replayed:
+        report = replace(report, replay=replayed.facts)
     return Dataset(
         task=resolved,
         train=tuple(parts["train"]),
         validation=tuple(parts["validation"]),
         test=SealedTest(parts["test"]),
         check=report,
-        fingerprint=_fingerprint(data, parts, drops, cleaned.handling[0]),
+        fingerprint=_fingerprint(data, {**parts, **general}, drops, cleaned.handling[0]),
         split=_split_facts(data, resolved, cleaned, parts, division, shares),
+        replay=replayed.rows if replayed else (),
     )
 
 
@@ -358,7 +367,7 @@ def _fingerprint(
     handling: near.Handling,
 ) -> str:
     recipe: dict[str, Any] = data.model_dump(
-        mode="json", exclude={"train", "validation", "test", "encoding", "benchmark"}
+        mode="json", exclude={"train", "validation", "test", "encoding", "benchmark", "replay"}
     )
     recipe["near_duplicates"] = handling
     recipe |= {part: getattr(data, part) is not None for part in ("validation", "test")}

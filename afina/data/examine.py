@@ -19,9 +19,11 @@ def examine(
     data: Data,
     near: NearDuplicates,
     tokens: Mapping[str, int] | None = None,
+    general: Mapping[str, Sequence[Example]] | None = None,
 ) -> Quality:
     """All analyses of the rows of all splits. ``tokens``: of each row by id, where they are known.
-    ``near``: what the preparation found, to stand in the list too.
+    ``near``: what the preparation found, to stand in the list too. ``general``: replayed rows, which
+    are looked at for personal data only.
 
     Raises DataError if the file of a benchmark cannot be read.
     """
@@ -35,7 +37,8 @@ def examine(
         "outliers": outliers.find(rows),
         "diversity": diversity.measure(rows),
     }
-    sections["personal"], held = personal.find(rows)
+    others = [Placed(e, part) for part, some in (general or {}).items() for e in some]
+    sections["personal"], held = personal.find([*rows, *others])
     return Quality(sections, held)
 
 

@@ -10,18 +10,20 @@ from typing import Any
 
 from afina.errors import DataError, ModelError, RequestError
 from afina.evaluate import notes as remarks
-from afina.evaluate.asking import Measured, Say, measure
+from afina.evaluate.asking import Measured, Opens, Say, measure
 from afina.evaluate.expectations import Expectations
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
 from afina.evaluate.numbers import points
 from afina.evaluate.paired import Comparison, compare
 from afina.evaluate.preference import REFERENCE, preference_rows
+from afina.evaluate.probe import Probed, ask_both
 from afina.evaluate.report import CandidateResult, Report, Score
 from afina.evaluate.samples import draw
 from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
 from afina.evaluate.scorers import check_rows, choose
 from afina.evaluate.spans import span_counting
+from afina.evaluate.statement import Statement
 from afina.evaluate.verdict import Judged, decide, rule
 from afina.recipe import Evaluate, Goal
 from afina.types import Answer, Example, Predictor, Task
@@ -42,15 +44,16 @@ def evaluate(
     test_sha256: str = "",
     left_out: int = 0,
     expectations: Expectations | None = None,
-    say: Say | None = None,
+    probed: Sequence[Opens] = (),
+    say: Say = lambda _: None,
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
     ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
-    rows of the sealed test that are not in ``test``, being too long. A baseline that raises an
-    AfinaError is carried in the report as a failure with its reason; for ``tuned`` the error is
-    raised. Raises DataError for an empty test, ModelError for a wrong number of answers, RecipeError
-    for a scorer that does not fit.
+    rows of the sealed test that are not in ``test``, being too long. ``probed``: the base and the
+    tuned model, asked the general probe. A baseline that raises an AfinaError is carried in the report
+    as a failure with its reason; for ``tuned`` the error is raised. Raises DataError for an empty
+    test, ModelError for a wrong number of answers, RecipeError for a scorer that does not fit.
     """
     _check(candidates, test, tuned)
     scorers = choose(task, settings.scorers, goal)
@@ -68,6 +71,7 @@ def evaluate(
     return _report(
         judged,
         settings,
+        ask_both(probed, goal, settings, seed),
         seed=seed,
         test={"rows": len(test), "sha256": test_sha256},
         scorers={s.name: s.facts() for s in scorers},
@@ -91,7 +95,7 @@ def _asked(
     scorers: Sequence[Scorer],
     settings: Evaluate,
     expectations: Expectations | None,
-    say: Say | None,
+    say: Say,
 ) -> list[Measured]:
     return [
         measure(
@@ -101,16 +105,18 @@ def _asked(
             batch_size=settings.batch_size,
             sources=frozenset(s.source for s in scorers),
             required=candidate.name == tuned,
-            say=say or (lambda _: None),
+            say=say,
             expected=expectations.questions if expectations else (),
         )
         for candidate in candidates
     ]
 
 
-def _report(judged: Judged, settings: Evaluate, **parts: Any) -> Report:
+def _report(
+    judged: Judged, settings: Evaluate, probed: Probed, notes: Sequence[Statement], **parts: Any
+) -> Report:
     """The report: the verdict with its reasons, and the parts that are given."""
-    verdict, reasons = decide(judged, parts["expectations"])
+    verdict, reasons = decide(judged, parts["expectations"], probed.lost)
     goal = {"at_least": judged.at_least, "margin": judged.margin}
     return Report(
         metric=judged.scorer.name,
@@ -123,6 +129,8 @@ def _report(judged: Judged, settings: Evaluate, **parts: Any) -> Report:
         resamples=settings.resamples,
         comparison=judged.hardest,
         comparisons=tuple(judged.comparisons),
+        probe=probed.part,
+        notes=(*notes, *probed.notes),
         **parts,
     )
 

@@ -317,6 +317,7 @@ def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
         ("training", data.get("train")),
         ("validation", data.get("validation")),
         ("sealed", data.get("test")),
+        ("replayed", _mapping(data, "replay").get("used")),
         ("exact_duplicates", duplicates.get("exact")),
         ("similar_inputs", duplicates.get("similar_inputs")),
         ("near_duplicates", near.get("rows")),

@@ -72,6 +72,7 @@ class Report:
     tokens), cut_off. ``points``: by candidate pairs of a right number and the given one, drawn from
     the test. ``expectations``: file, sha256 and rows of the file of expectations, what the tuned model
     ``failed``, and by candidate how many it failed (or the error); empty without such a file.
+    ``probe``: the general probe before and after (``probe.Probed``); empty where none was asked.
     """
 
     metric: str
@@ -96,6 +97,7 @@ class Report:
     notes: tuple[Statement, ...]
     points: Mapping[str, Any] = field(default_factory=dict)
     expectations: Mapping[str, Any] = field(default_factory=dict)
+    probe: Mapping[str, Any] = field(default_factory=dict)
 
     def candidate(self, name: str) -> CandidateResult:
         """One candidate. Raises KeyError if none has that name."""
@@ -131,6 +133,7 @@ class Report:
             "confusion": dict(self.confusion),
             "points": dict(self.points),
             "expectations": dict(self.expectations),
+            "probe": dict(self.probe),
             "samples": [dict(sample) for sample in self.samples],
             "statements": {
                 "reasons": [reason.as_dict() for reason in self.reasons],
@@ -167,4 +170,5 @@ class Report:
             notes=tuple(Statement.from_dict(n) for n in said["notes"]),
             points=value.get("points", {}),
             expectations=value.get("expectations", {}),
+            probe=value.get("probe", {}),
         )

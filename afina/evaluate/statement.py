@@ -107,7 +107,27 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Neither a baseline nor a goal was given, so there is nothing to judge {metric} against.",
         "No se dio ni referencia ni objetivo, así que no hay con qué juzgar {metric}.",
     ),
+    "forgot_answers": (
+        "It forgot: of the general questions it has {value:percent} right, the base {other:percent} "
+        "({difference:difference}, interval {low:difference} to {high:difference}); at most "
+        "{limit:percent} may be lost.",
+        "Olvidó: acierta el {value:percent} de las preguntas generales y la base el {other:percent} "
+        "({difference:difference}, intervalo de {low:difference} a {high:difference}); se puede "
+        "perder como mucho un {limit:percent}.",
+    ),
+    "forgot_texts": (
+        "It forgot: the perplexity of general texts is {value:score}, that of the base "
+        "{other:score} ({difference:difference}, interval {low:difference} to {high:difference}): "
+        "{grown:percent} more, and at most {limit:percent} is allowed.",
+        "Olvidó: la perplejidad de los textos generales es {value:score} y la de la base "
+        "{other:score} ({difference:difference}, intervalo de {low:difference} a "
+        "{high:difference}): un {grown:percent} más, y se admite como mucho un {limit:percent}.",
+    ),
     # notes
+    "no_probe": (
+        "The general probe could not be asked, so nothing is said about what was forgotten: {what}",
+        "No se pudo hacer la prueba general, así que nada se afirma sobre lo olvidado: {what}",
+    ),
     "simple_solves": (
         "{baseline} is not shown to be worse than {tuned} in {metric}: the difference is "
         "{difference:difference}, interval {low:difference} to {high:difference}. {baseline} "

@@ -110,11 +110,14 @@ def rule(judged: Judged) -> Statement:
 
 
 def decide(
-    judged: Judged, tested: Mapping[str, Any] | None = None
+    judged: Judged, tested: Mapping[str, Any] | None = None, lost: Sequence[Statement] = ()
 ) -> tuple[Verdict, tuple[Statement, ...]]:
     """The verdict and its reasons. ``tested``: the report's part on the file of expectations; one
-    that is failed holds, whatever the scores say."""
+    that is failed holds, whatever the scores say. ``lost``: what was forgotten beyond the limits; it
+    holds too."""
     verdict, reasons = _by_scores(judged)
+    if lost:
+        verdict, reasons = "hold", (*lost, *reasons)
     if not tested:
         return verdict, reasons
     values = {key: tested[key] for key in ("file", "rows")} | {"tuned": judged.tuned}

@@ -135,6 +135,33 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "right_number": ("Right number", "Número correcto"),
     "given_number": ("Given number", "Número dado"),
+    # the general probe
+    "probe": ("What it knew before", "Lo que sabía antes"),
+    "probe_about": (
+        "General questions and texts that have nothing to do with the task, asked of the base and of "
+        "the tuned model. The verdict is hold where more is lost than the limit allows and the "
+        "interval of the change excludes none.",
+        "Preguntas y textos generales, ajenos a la tarea, planteados a la base y al modelo afinado. El "
+        "veredicto es alto si se pierde más de lo que admite el límite y el intervalo del cambio "
+        "excluye que no haya ninguno.",
+    ),
+    "probe_right": ("General questions right", "Preguntas generales acertadas"),
+    "probe_perplexity": ("Perplexity of general texts", "Perplejidad de textos generales"),
+    "before": ("Base", "Base"),
+    "after": ("Tuned", "Afinado"),
+    "limit": ("Limit", "Límite"),
+    "no_limit": ("none", "ninguno"),
+    "by_field": ("Right answers by field", "Aciertos por materia"),
+    "field": ("Field", "Materia"),
+    "questions": ("Questions", "Preguntas"),
+    "facts": ("Facts", "Datos"),
+    "arithmetic": ("Arithmetic", "Aritmética"),
+    "language_field": ("Language", "Lengua"),
+    "instructions": ("Instructions", "Instrucciones"),
+    "sense": ("Common sense", "Sentido común"),
+    "code": ("Code", "Código"),
+    "in_en": ("English", "inglés"),
+    "in_es": ("Spanish", "español"),
     # samples
     "samples": ("Side by side", "Frente a frente"),
     "samples_marks": (
@@ -196,6 +223,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "most_number": ("Greatest", "Mayor"),
     "deviation": ("Standard deviation", "Desviación típica"),
     "fingerprint": ("Fingerprint of data and split", "Huella de datos y división"),
+    "replayed": (
+        "General rows learned beside them (replay)",
+        "Filas generales aprendidas además (repaso)",
+    ),
     "sealed": ("Test, sealed until the evaluation", "Prueba, sellada hasta la evaluación"),
     # estimate and cost
     "estimate": ("Estimate against fact", "Lo estimado y lo medido"),

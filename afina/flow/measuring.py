@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import RequestError, RunError, nearest
+from afina.flow.general import open_base, open_tuned
 from afina.flow.lengths import measurable
 from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
@@ -52,6 +53,7 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         test_sha256=dataset.test.sha256,
         left_out=len(test) - len(measured),
         expectations=expectations,
+        probed=probed(run, recipe, base, say),
         say=say,
     )
     run.write("report.json", report.as_dict())
@@ -124,6 +126,19 @@ def candidates(
     )
     names = recipe.evaluate.baselines or recipe.task.baselines()
     return [tuned, *(Candidate(name, opener(name), say) for name in names)]
+
+
+def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Candidate]:
+    """Who is asked the general probe: the base and the tuned model; nobody where it is off."""
+    from afina.models.predictor import find_device
+
+    if not recipe.evaluate.probe:
+        return []
+    device = find_device("auto")
+    return [
+        Candidate("the base on the general probe", lambda: open_base(recipe, base, device), say),
+        Candidate("tuned on the general probe", lambda: open_tuned(run), say),
+    ]
 
 
 class Candidate:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afina.errors import DataError, RecipeError, nearest
+from afina.flow.general import with_probe
 from afina.flow.lengths import check_test
 from afina.flow.passages import documents_of, learning_reader, with_passages
 from afina.recipe import Recipe
@@ -141,7 +142,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
     long = check_test(dataset, base, renderer, recipe)
     derived = (*_derived_of(dataset), *plan.derived)
-    plan = replace(plan, derived=derived, notes=(*plan.notes, *long))
+    plan = with_probe(replace(plan, derived=derived, notes=(*plan.notes, *long)), base, renderer)
     return Prepared(plan, dataset, base, renderer, rows, validation, documents)
 
 
@@ -153,17 +154,23 @@ def encoded(
     from afina.train.rows import encode
 
     reader = learning_reader(recipe, dataset.task, base, renderer, say)
-    rows, validation = (
+    rows, validation, general = (
         encode(
-            with_passages(reader, examples),
+            examples,
             dataset.task,
             renderer,
             max_length=recipe.train.max_length or context_of(base, recipe.method),
             on_too_long=recipe.train.on_too_long,
             objective=recipe.objective,
         )
-        for examples in (dataset.train, dataset.validation)
+        for examples in (
+            with_passages(reader, dataset.train),
+            with_passages(reader, dataset.validation),
+            dataset.replay,
+        )
     )
+    if dataset.replay:
+        rows = rows.with_general(general)
     return rows, validation, documents_of(reader)
 
 

@@ -130,6 +130,7 @@ def outcome_of(run: Run, dataset: Dataset) -> dict[str, Any]:
             "validation": len(dataset.validation),
             "test": len(dataset.test),
             "dropped": counts["dropped"],
+            **({"replay": counts["replay"]} if counts["replay"] else {}),
         },
         "train": run.read("train.json"),
     }

@@ -101,6 +101,11 @@ class TokenNetwork(Body):
 
     flat: bool = False
 
+    def lay_flat(self) -> bool:
+        """Work rows end to end from now on, if the network gives the same that way."""
+        self.flat = flat.allows(self.core)
+        return self.flat
+
     def outputs(self, batch: Batch) -> torch.Tensor:
         return self.token_logprobs(batch)
 

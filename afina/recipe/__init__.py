@@ -2,7 +2,17 @@
 
 from afina.recipe.alternatives import Decide, Retrieval
 from afina.recipe.identity import fingerprint
-from afina.recipe.knobs import Columns, Data, Evaluate, Goal, Recipe, Serve, Split, Train
+from afina.recipe.knobs import (
+    Columns,
+    Data,
+    Evaluate,
+    Forgetting,
+    Goal,
+    Recipe,
+    Serve,
+    Split,
+    Train,
+)
 from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
 
 __all__ = [
@@ -10,6 +20,7 @@ __all__ = [
     "Data",
     "Decide",
     "Evaluate",
+    "Forgetting",
     "Goal",
     "Recipe",
     "Retrieval",

@@ -103,6 +103,17 @@ class Split(Knobs):
         return self
 
 
+class Replay(Knobs):
+    """General rows that are learned beside the others, so that the model keeps what it knew."""
+
+    source: str | tuple[str, ...]
+    """File, glob, folder or Hugging Face data set, of rows of the same shape."""
+    share: float = Field(0.1, gt=0, lt=1)
+    """Their share of all rows that are learned."""
+    columns: Columns = Columns()
+    """Which column plays which part, where the names are not the usual ones."""
+
+
 class Data(Knobs):
     """Where the examples are and how they are divided."""
 
@@ -131,6 +142,9 @@ class Data(Knobs):
     """Files of questions that the model will be measured by: the check lists rows that hold them."""
     limit: int | None = Field(None, ge=1)
     """Take at most this many rows, drawn by the split's seed."""
+    replay: Replay | None = None
+    """General rows to mix into those that are learned, against forgetting; never validated or tested
+    on, and not seen by the baselines. For models that write text."""
 
 
 class Train(Knobs):
@@ -212,6 +226,10 @@ class Train(Knobs):
         return betas
 
 
+PROBE_ITEMS = 160
+"""Items of the general probe: 120 questions and 40 texts."""
+
+
 class Evaluate(Knobs):
     """What the tuned model is measured against, and how."""
 
@@ -236,6 +254,20 @@ class Evaluate(Knobs):
     tests: str | None = None
     """File of expectations (JSON lines of an input and what its answer must hold, match or equal);
     a tuned model that fails one does not ship."""
+    probe: bool | Annotated[int, Field(ge=0, le=PROBE_ITEMS)] | None = None
+    """Items of the general probe (three questions for each text) that the base and the tuned model are
+    asked, to see what was forgotten; true: all 160, false: none. Left out, for models that write text:
+    as many as take a tenth of the training time, at least 40."""
+
+
+class Forgetting(Knobs):
+    """How much of what the base knew may be lost. A loss counts only where the items of the general
+    probe show it: the paired interval of the change excludes none."""
+
+    right: float = Field(0.05, ge=0, le=1)
+    """Right answers to general questions, as a share of all questions (0.05: five points)."""
+    perplexity: float = Field(0.2, ge=0)
+    """Growth of the perplexity of general texts, as a share of the base's."""
 
 
 class Goal(Knobs):
@@ -247,6 +279,8 @@ class Goal(Knobs):
     """The value it must reach (at most, for scores where lower is better)."""
     margin: float = Field(0.0, ge=0)
     """By how much it must beat the best baseline."""
+    forgetting: Forgetting | None = Forgetting()
+    """How much of what the base knew may be lost before the verdict is hold; null: only measured."""
 
 
 class Serve(Knobs):
@@ -287,6 +321,11 @@ class Recipe(Knobs):
     """Where the model answers."""
 
     @property
+    def writes(self) -> bool:
+        """Whether the tuned model goes on with a text, as its base does."""
+        return self.task.head == "tokens" and not self.task.reads_source
+
+    @property
     def shapes(self) -> tuple[type[Example], ...]:
         """The shapes of rows that both the task and the objective can use."""
         return tuple(shape for shape in self.task.accepts if shape in self.objective.shapes)
@@ -304,6 +343,18 @@ class Recipe(Knobs):
         return self
 
     @model_validator(mode="after")
+    def _general_rows_make_sense(self) -> Recipe:
+        if self.evaluate.probe and not self.writes:
+            raise ValueError(
+                f"evaluate.probe asks a model that writes text, and a {self.task.name} task leaves none"
+            )
+        if self.data.replay and not self.writes:
+            raise ValueError(
+                f"data.replay holds rows of other tasks, which a {self.task.name} task cannot learn"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _method_serves_the_task(self) -> Recipe:
         reason = self.method.refuses(self.task.head) if self.method else ""
         if reason:
@@ -316,10 +367,12 @@ __all__ = [
     "Data",
     "Decide",
     "Evaluate",
+    "Forgetting",
     "Goal",
     "Method",
     "Objective",
     "Recipe",
+    "Replay",
     "Retrieval",
     "Serve",
     "Split",

@@ -77,7 +77,7 @@ def derive_task(
         book.take("task.pooling", chosen, pooling, reason)
         return task.model_copy(update={"pooling": pooling})
     if isinstance(task, Written):
-        longest = max((sum(t >= 0 for t in r.targets) for r in rows.kept), default=1)
+        longest = max((sum(t >= 0 for t in r.targets) for r in rows.own), default=1)
         limit = book.take(
             "task.max_new_tokens",
             task.max_new_tokens,

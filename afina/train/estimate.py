@@ -69,8 +69,7 @@ def estimate(
     worked = tokens + recipe.method.worked_tokens * epochs * len(rows.kept)
     operations = once + worked * (again + back + weights) + loss_tokens * 4.0 * parts.head
     bfloat16 = train.precision == "bfloat16"
-    speed = machine.bfloat16_gflops if bfloat16 else machine.float32_gflops
-    seconds = operations / (speed * 1e9 * MATMUL_SHARE[machine.device]) + steps * 0.01
+    seconds = operations / _speed(str(train.precision), machine) + steps * 0.01
     return Estimate(
         operations=operations,
         seconds=seconds,
@@ -80,6 +79,18 @@ def estimate(
         tokens=tokens,
         loss_tokens=loss_tokens,
     )
+
+
+def reading_seconds(tokens: int, parts: Parts, precision: str, machine: Machine) -> float:
+    """What it takes to read so many tokens once, without learning from them."""
+    body = max(0, parts.total - parts.embedding) * parts.passed
+    return tokens * 2.0 * (body + parts.head) / _speed(precision, machine)
+
+
+def _speed(precision: str, machine: Machine) -> float:
+    """Operations a second that a step reaches."""
+    peak = machine.bfloat16_gflops if precision == "bfloat16" else machine.float32_gflops
+    return peak * 1e9 * MATMUL_SHARE[machine.device]
 
 
 def _memory(recipe: Recipe, base: Base, rows: Rows, parts: Parts, width: int, device: str) -> int:

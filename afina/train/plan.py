@@ -183,7 +183,7 @@ def _derive_proof(book: Book, recipe: Recipe, task: Task, rows: Rows) -> dict[st
 
 def _row_facts(rows: Rows, validation: Rows, test_rows: int) -> dict[str, int]:
     return {
-        "train": len(rows.kept),
+        "train": len(rows.own),
         "validation": len(validation.kept),
         "test": test_rows,
         "tokens": rows.tokens,
@@ -191,6 +191,7 @@ def _row_facts(rows: Rows, validation: Rows, test_rows: int) -> dict[str, int]:
         "longest": rows.longest,
         "truncated": rows.truncated,
         "dropped_too_long": len(rows.dropped),
+        "replayed": rows.replayed,
     }
 
 

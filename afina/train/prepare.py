@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 
-from afina.models import flat
 from afina.models.load import Model
 from afina.models.network import TokenNetwork
 from afina.train.plan import Plan
@@ -27,7 +26,4 @@ def prepare(model: Model, plan: Plan) -> Weights:
 def lay_flat(model: Model) -> bool:
     """Let the network work rows end to end if it gives the same that way."""
     network = model.network
-    if isinstance(network, TokenNetwork):
-        network.flat = flat.allows(network.core)
-        return network.flat
-    return False
+    return isinstance(network, TokenNetwork) and network.lay_flat()

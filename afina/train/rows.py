@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from afina.errors import DataError
 from afina.models.length import shorten
@@ -24,6 +24,23 @@ class Rows:
     """Rows that were shortened, as train.on_too_long asked."""
     shape: type[Example] = Example
     """The kind of example they were made from."""
+    replayed: int = 0
+    """How many of the kept ones, the last, are general rows (``data.replay``)."""
+
+    @property
+    def own(self) -> tuple[Encoded, ...]:
+        """The kept rows of the task itself."""
+        return self.kept[: len(self.kept) - self.replayed]
+
+    def with_general(self, others: Rows) -> Rows:
+        """These rows, and general ones beside them."""
+        return replace(
+            self,
+            kept=(*self.kept, *others.kept),
+            dropped=(*self.dropped, *others.dropped),
+            truncated=self.truncated + others.truncated,
+            replayed=len(others.kept),
+        )
 
     @property
     def widest(self) -> int:

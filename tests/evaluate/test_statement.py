@@ -61,6 +61,8 @@ VALUES = {
     "within": 0.5,
     "pattern": "^a",
     "words": 12,
+    "limit": 0.05,
+    "grown": 0.3,
 }
 
 

@@ -1,0 +1,69 @@
+"""The general probe of a run: how much of it is asked, what that costs, and who is asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from afina.recipe.knobs import PROBE_ITEMS
+from afina.types import Derived
+
+if TYPE_CHECKING:
+    from afina.models.general import General
+    from afina.models.render import ChatRenderer
+    from afina.models.sources import Base
+    from afina.recipe import Recipe
+    from afina.store import Run
+    from afina.train.plan import Plan
+
+FEWEST_ITEMS = 40
+SHARE_OF_TRAINING = 0.1
+
+
+def with_probe(plan: Plan, base: Base, renderer: ChatRenderer) -> Plan:
+    """The plan with the number of items settled, and what asking them twice will take."""
+    recipe = plan.recipe
+    if not recipe.writes:
+        return plan
+    wished = recipe.evaluate.probe
+    if isinstance(wished, bool):
+        wished = PROBE_ITEMS * wished
+    whole = _seconds(PROBE_ITEMS, plan, base, renderer)
+    fitting = int(PROBE_ITEMS * SHARE_OF_TRAINING * plan.estimate.seconds / max(whole, 1e-9))
+    items = max(FEWEST_ITEMS, min(PROBE_ITEMS, fitting)) if wished is None else wished
+    takes = (
+        f"general questions and texts, before and after: about {whole * items / PROBE_ITEMS:.1f} s"
+    )
+    reason = takes if wished is None else f"as the recipe says; {takes}"
+    line = Derived("evaluate.probe", items, reason, wished is not None, "items")
+    evaluation = recipe.evaluate.model_copy(update={"probe": items})
+    recipe = recipe.model_copy(update={"evaluate": evaluation})
+    return replace(plan, recipe=recipe, derived=(*plan.derived, line))
+
+
+def _seconds(items: int, plan: Plan, base: Base, renderer: ChatRenderer) -> float:
+    """What it takes to ask so many items, of the base and of the tuned model."""
+    from afina.evaluate.probe import Probe
+    from afina.models.general import encode_general, tokens_read
+    from afina.train.estimate import reading_seconds
+
+    rows = encode_general(Probe.of(items).examples, renderer, base.context_length)
+    precision = str(plan.recipe.train.precision)
+    return 2 * reading_seconds(tokens_read(rows), plan.parts, precision, plan.machine)
+
+
+def open_base(recipe: Recipe, base: Base, device: str) -> General:
+    """The base as it was before it was tuned, in the precision of the run."""
+    from afina.models.general import General
+    from afina.models.load import DTYPES, load
+
+    dtype = DTYPES[str(recipe.train.precision)]
+    return General(load(base, recipe.task, dtype=dtype, device=device, exact=recipe.train.exact))
+
+
+def open_tuned(run: Run) -> General:
+    """What was tuned from it."""
+    from afina.models.general import General
+    from afina.models.predictor import TunedModel
+
+    return General(TunedModel.open(run.model_folder).model)

@@ -1,0 +1,64 @@
+"""A language model asked outside its task: chats by the base's own template, and bare texts.
+
+What the task says (a system message, the form of an answer) is left out, so that a base and what was
+tuned from it are asked the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from afina.models.layout import lay_out
+from afina.models.likelihood import ROWS_AT_ONCE, answer_losses
+from afina.models.load import Model
+from afina.models.network import TokenNetwork
+from afina.tasks import Generate, Text
+from afina.types import Encoded, Example, Renderer, TextExample
+
+WINDOW = 512
+"""Tokens of a text that are read at once."""
+
+
+class General:
+    """The model as a Likelihood of conversations and texts of any kind."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        network = model.network
+        assert isinstance(network, TokenNetwork)
+        if not (model.method and model.method.virtual_tokens):
+            network.lay_flat()
+
+    def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
+        """For each example: the sum over its answer, or the whole text, in nats, and its tokens.
+
+        The examples are worked in their order, so that those which begin alike should stand together.
+        """
+        rows = encode_general(examples, self.model.renderer, self.model.context_length)
+        parts = [part for row in rows for part in row.sequences]
+        found: list[tuple[float, int]] = []
+        for start in range(0, len(parts), ROWS_AT_ONCE):
+            found += answer_losses(self.model, parts[start : start + ROWS_AT_ONCE])
+        each = iter(found)
+        own = [[next(each) for _ in row.sequences] for row in rows]
+        return [(sum(nats for nats, _ in row), sum(count for _, count in row)) for row in own]
+
+
+def encode_general(
+    examples: Sequence[Example], renderer: Renderer, context_length: int
+) -> list[Encoded]:
+    """The rows that ``General`` works; a text that is longer than the window in several stretches."""
+    chat, text = Generate(), Text(window=max(16, min(WINDOW, context_length)))
+    return [
+        (text if isinstance(example, TextExample) else chat).encode(example, renderer)
+        for example in examples
+    ]
+
+
+def tokens_read(rows: Sequence[Encoded]) -> int:
+    """Tokens that pass through the network, beginnings that rows of a pass share counted once."""
+    ids = [part.ids for row in rows for part in row.sequences]
+    return sum(
+        lay_out(ids[start : start + ROWS_AT_ONCE]).tokens
+        for start in range(0, len(ids), ROWS_AT_ONCE)
+    )
