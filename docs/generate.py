@@ -75,7 +75,13 @@ def _sentence(model: type[BaseModel], name: str) -> str:
 
 
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-WORDS = {"string": "text", "integer": "whole number", "number": "number", "boolean": "true, false"}
+WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true, false",
+    "object": "mapping",
+}
 
 
 def _value(shape: Mapping[str, Any]) -> str:

@@ -33,6 +33,7 @@ from afina.baselines import (
     prompt_search,
     rag,
     ridge,
+    sentence,
     word_linear,
     zero_shot,
 )
@@ -57,6 +58,7 @@ BASELINES: Mapping[str, Builder] = {
     "embedding_ridge": embedding_ridge.build,
     "gazetteer": gazetteer.build,
     "word_linear": word_linear.build,
+    "sentence": sentence.build,
     "zero_shot": zero_shot.build,
     "few_shot": few_shot.build,
     "few_shot_random": few_shot_random.build,

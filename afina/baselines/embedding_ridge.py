@@ -8,6 +8,7 @@ import numpy as np
 
 from afina.baselines.least_squares import fit
 from afina.baselines.request import Baseline, Facts, Fitted, Request, question_text
+from afina.tasks import Regress
 from afina.tasks.regress import plain
 from afina.types import Answer, Input
 
@@ -20,7 +21,7 @@ def build(request: Request) -> Baseline:
     standardised."""
     from afina.models.embed import Embedder
 
-    request.regress("embedding_ridge")
+    request.of(Regress, "embedding_ridge", "gives numbers")
     base = request.the_base("embedding_ridge")
     embedder = Embedder.open(base, **request.loading())
     vectors = embedder.vectors(request.texts(), normalised=True, cache=request.cache)

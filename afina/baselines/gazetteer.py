@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from afina.baselines.request import Baseline, Facts, Fitted, Request
+from afina.tasks import Tag
 from afina.tasks.tag import said
 from afina.tasks.words import words
 from afina.types import Answer, Input, Span, TaggedExample
@@ -19,7 +20,7 @@ LONGEST_NAME = 24
 def build(request: Request) -> Baseline:
     """Longest name first, from left to right, without regard to case. A run of words that is seldom
     a name in the training rows is none; one with several labels has the most frequent."""
-    request.tag("gazetteer")
+    request.of(Tag, "gazetteer", "labels words")
     labels: dict[Name, Counter[str]] = defaultdict(Counter)
     rows = [cast(TaggedExample, example) for example in request.train]
     for row in rows:

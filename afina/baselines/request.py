@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from afina.errors import DataError, ModelError
 from afina.recipe import Evaluate, Goal, Retrieval
-from afina.tasks import Classify, Regress, Tag
+from afina.tasks import Classify
 from afina.types import Answer, Example, Input, LabelledExample, NumberExample, Task
 
 if TYPE_CHECKING:
     from afina.models.sources import Base
+
+
+Kind = TypeVar("Kind", bound=Task)
 
 
 @dataclass(frozen=True)
@@ -118,23 +121,14 @@ class Request:
             )
         return self.task
 
-    def tag(self, name: str) -> Tag:
-        """The task, if it looks for stretches of words. Raises DataError if it does not."""
-        if not isinstance(self.task, Tag):
+    def of(self, kind: type[Kind], name: str, does: str) -> Kind:
+        """The task, if it is of that kind. Raises DataError if it is not; ``does``: what it would do."""
+        if not isinstance(self.task, kind):
+            wanted = kind.model_fields["name"].default
             raise DataError(
-                f"{name} labels words, and this task is {self.task.name}",
+                f"{name} {does}, and this task is {self.task.name}",
                 where="evaluate.baselines",
-                do="it is for task: tag",
-            )
-        return self.task
-
-    def regress(self, name: str) -> Regress:
-        """The task, if it gives numbers. Raises DataError if it does not."""
-        if not isinstance(self.task, Regress):
-            raise DataError(
-                f"{name} gives numbers, and this task is {self.task.name}",
-                where="evaluate.baselines",
-                do="it is for task: regress",
+                do=f"it is for task: {wanted}",
             )
         return self.task
 

@@ -9,6 +9,7 @@ import numpy as np
 from afina.baselines.features import TfIdf
 from afina.baselines.least_squares import fit
 from afina.baselines.request import Baseline, Facts, Fitted, Request, question_text
+from afina.tasks import Regress
 from afina.tasks.regress import plain
 from afina.types import Answer, Input
 
@@ -17,7 +18,7 @@ PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0)
 
 def build(request: Request) -> Baseline:
     """Words, pairs of words, and 2 to 4 characters; the penalty is chosen on training rows."""
-    request.regress("ridge")
+    request.of(Regress, "ridge", "gives numbers")
     features = TfIdf(request.texts(), words=True, characters=(2, 4))
     model, told = fit(
         features.matrix, np.array(request.numbers()), penalties=PENALTIES, seed=request.seed

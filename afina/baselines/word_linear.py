@@ -9,6 +9,7 @@ import numpy as np
 
 from afina.baselines.request import Baseline, Facts, Fitted, Request
 from afina.errors import DataError
+from afina.tasks import Tag
 from afina.tasks.tag import said
 from afina.tasks.words import tags_of, words
 from afina.types import Answer, Input, TaggedExample
@@ -27,7 +28,7 @@ def build(request: Request) -> Baseline:
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import SGDClassifier
 
-    task = request.tag("word_linear")
+    task = request.of(Tag, "word_linear", "labels words")
     number = {name: i for i, name in enumerate(task.names)}
     hasher = FeatureHasher(COLUMNS, input_type="string", alternate_sign=False)
     features: list[list[str]] = []

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from afina.data.content import texts as content_texts
 from afina.errors import DataError
-from afina.types import ChatExample, Example, LabelledExample, NumberExample, TaggedExample
+from afina.types import (
+    ChatExample,
+    Example,
+    LabelledExample,
+    NumberExample,
+    QuestionExample,
+    TaggedExample,
+)
 
 if TYPE_CHECKING:
     from afina.data.reading import Reading
@@ -87,25 +95,15 @@ def propose(reading: Reading, source: str, base: str | None) -> Proposal:
             metric="macro_f1",
             rows=len(kept),
         )
-    if kept and isinstance(kept[0], NumberExample):
+    if small := _of_texts(kept):
+        task, why, metric = small
         chosen = base or (ENGLISH_ENCODER if _seem_english(kept) else OTHER_ENCODER)
         return Proposal(
-            task="regress",
+            task=task,
             base=chosen,
-            why=f"{found}: a number for each text",
+            why=f"{found}{why}",
             reason=f"small enough for a CPU; {_others(chosen)}",
-            metric="spearman",
-            rows=len(kept),
-        )
-    if kept and isinstance(kept[0], TaggedExample):
-        chosen = base or (ENGLISH_ENCODER if _seem_english(kept) else OTHER_ENCODER)
-        labels = {s.label for e in kept if isinstance(e, TaggedExample) for s in e.spans}
-        return Proposal(
-            task="tag",
-            base=chosen,
-            why=f"{found}, {len(labels):,} labels: stretches to find in texts",
-            reason=f"small enough for a CPU; {_others(chosen)}",
-            metric="entity_f1",
+            metric=metric,
             rows=len(kept),
         )
     if kept and isinstance(kept[0], ChatExample):
@@ -127,17 +125,26 @@ def propose(reading: Reading, source: str, base: str | None) -> Proposal:
     )
 
 
+def _of_texts(kept: Sequence[Example]) -> tuple[str, str, str] | None:
+    """Task, what there is to do, and score, for rows that say something of given texts."""
+    if kept and isinstance(kept[0], NumberExample):
+        return "regress", ": a number for each text", "spearman"
+    if kept and isinstance(kept[0], TaggedExample):
+        labels = {s.label for e in kept if isinstance(e, TaggedExample) for s in e.spans}
+        return "tag", f", {len(labels):,} labels: stretches to find in texts", "entity_f1"
+    if kept and isinstance(kept[0], QuestionExample):
+        texts = {e.context for e in kept if isinstance(e, QuestionExample)}
+        return "answer", f", {len(texts):,} texts: answers to find in texts", "answer_f1"
+    return None
+
+
 def _others(base: str) -> str:
     others = [b for b in (ENGLISH_ENCODER, OTHER_ENCODER, DECODER) if b != base]
     return f"others: {', '.join(others)}, any hub id, folder or .gguf"
 
 
 def _seem_english(examples: Sequence[Example]) -> bool:
-    texts = [
-        e.text
-        for e in examples[:2000]
-        if isinstance(e, LabelledExample | NumberExample | TaggedExample)
-    ]
+    texts = [text for e in examples[:2000] for text in content_texts(e)]
     foreign = sum(any(c.isalpha() and ord(c) > 127 for c in text) for text in texts)
     return foreign < FOREIGN_SHARE * len(texts)
 

@@ -17,7 +17,7 @@ from afina.data.content import answer_text, normalise
 from afina.data.near import SIMILARITY, near_pairs
 from afina.data.reading import Drop
 from afina.data.shingles import jaccard, shingles
-from afina.types import LabelledExample
+from afina.types import LabelledExample, QuestionExample
 
 Handling = Literal["keep", "group", "drop"]
 MOST_LISTED = 10_000
@@ -75,7 +75,7 @@ class NearDuplicates:
 
 @dataclass(frozen=True)
 class Alike:
-    """Near duplicates by normalised input."""
+    """Near duplicates by what ``Item.near`` says."""
 
     near: Mapping[str, Mapping[str, float]]
     """For each input that has any: its near ones, with the similarity."""
@@ -84,12 +84,12 @@ class Alike:
 
     def neighbours(self, item: Item) -> Mapping[str, float]:
         """The inputs near to that of a row."""
-        return self.near.get(item.normal, {})
+        return self.near.get(item.near, {})
 
 
 def find(items: Iterable[Item]) -> Alike:
     """Near duplicates of all rows of all parts; nothing depends on their order."""
-    texts = sorted({item.normal for item in items})
+    texts = sorted({item.near for item in items})
     near: dict[str, dict[str, float]] = defaultdict(dict)
     above: dict[str, str] = {}
 
@@ -141,10 +141,10 @@ def drop_repeats(items: Sequence[Item], alike: Alike) -> tuple[list[Item], list[
     at: dict[tuple[str, str], list[Item]] = defaultdict(list)
     instead: dict[str, Item] = {}
     for item in sorted(items, key=lambda i: i.example.id):
-        others = [o for text in (item.normal, *alike.neighbours(item)) for o in at[item.part, text]]
+        others = [o for text in (item.near, *alike.neighbours(item)) for o in at[item.part, text]]
         twin = next((o for o in others if _same_answer(item, o)), None)
         if twin is None:
-            at[item.part, item.normal].append(item)
+            at[item.part, item.near].append(item)
         else:
             instead[item.example.id] = twin
     kept = [i for i in items if i.example.id not in instead]
@@ -160,12 +160,12 @@ def drop_overlap(items: Sequence[Item], alike: Alike) -> tuple[list[Item], list[
     """Training rows of a group that has rows in a validation or test file; validation likewise."""
     places: dict[tuple[str, str], str] = {}
     for item in items:
-        if item.normal in alike.group:
-            places.setdefault((item.part, alike.group[item.normal]), item.example.where)
+        if item.near in alike.group:
+            places.setdefault((item.part, alike.group[item.near]), item.example.where)
     later = {"train": ("test", "validation"), "validation": ("test",), "test": ()}
     kept, drops = [], []
     for item in items:
-        group = alike.group.get(item.normal, "")
+        group = alike.group.get(item.near, "")
         other = next((p for p in later[item.part] if (p, group) in places), None)
         if other is None:
             kept.append(item)
@@ -185,7 +185,7 @@ def describe(
     """The figures. ``items``: all rows that were looked at; ``parts``: the rows of each split."""
     first: dict[str, Item] = {}
     for item in items:
-        first.setdefault(item.normal, item)
+        first.setdefault(item.near, item)
     every = (
         (-similarity, one, other)
         for one, others in alike.near.items()
@@ -201,9 +201,9 @@ def describe(
         for less, one, other in heapq.nsmallest(MOST_LISTED, every)
     )
     sizes = _sizes(alike, items)
-    learned = {alike.group[i.normal] for i in parts["train"] if i.normal in alike.group}
+    learned = {alike.group[i.near] for i in parts["train"] if i.near in alike.group}
     across = {
-        part: sum(alike.group.get(item.normal) in learned for item in parts[part])
+        part: sum(alike.group.get(item.near) in learned for item in parts[part])
         for part in ("validation", "test")
     }
     return NearDuplicates(
@@ -222,13 +222,15 @@ def _sizes(alike: Alike, items: Iterable[Item]) -> dict[str, int]:
     """Rows of each group."""
     sizes: dict[str, int] = defaultdict(int)
     for item in items:
-        if item.normal in alike.group:
-            sizes[alike.group[item.normal]] += 1
+        if item.near in alike.group:
+            sizes[alike.group[item.near]] += 1
     return sizes
 
 
 def _same_answer(one: Item, other: Item) -> bool:
-    """Equal labels; for written answers, near duplicates."""
+    """Equal labels; for written answers, near duplicates; other questions are no repeats."""
+    if isinstance(one.example, QuestionExample) and one.normal != other.normal:
+        return False
     if isinstance(one.example, LabelledExample):
         return answer_text(one.example) == answer_text(other.example)
     first, second = (normalise(answer_text(i.example)) for i in (one, other))

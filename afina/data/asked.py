@@ -7,6 +7,7 @@ asked must not see them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,9 @@ def _row(row: Mapping[str, Any], columns: Columns) -> Input:
     if tokens is not None and isinstance(row[tokens], list) and row[tokens]:
         cut = [text_in(word, f"{tokens}[{i}]") for i, word in enumerate(row[tokens])]
         return Input((_user(" ".join(cut), f"column {tokens}"),))
-    parts = ("source", "prompt", "text") if columns.source else ("prompt", "text", "source")
+    parts = ["source", "prompt", "text"] if columns.source else ["prompt", "text", "source"]
+    if columns.question:
+        parts.insert(0, "question")
     column = next((c for part in parts if (c := _column(row, part, columns)) is not None), None)
     if column is None:
         raise RowFault(
@@ -84,6 +87,20 @@ def _row(row: Mapping[str, Any], columns: Columns) -> Input:
     if isinstance(value, list):
         return Input(_with_system(row, _open_ended(_turns(value, column), column)), tools)
     turn = _user(value, f"column {column}")
+    passage = _column(row, "passage", columns)
+    if passage is not None and _column(row, "question", columns) == column:
+        # A text beside a question: who finds answers reads it, the others do as before.
+        return replace(
+            _text_of(row, column, turn, columns, tools),
+            context=text_in(row[passage], f"column {passage}"),
+        )
+    return _text_of(row, column, turn, columns, tools)
+
+
+def _text_of(
+    row: Mapping[str, Any], column: str, turn: Message, columns: Columns, tools: Any
+) -> Input:
+    """A row whose question is one text, with what stands beside it."""
     other = _column(row, "text_b", columns)
     if other is not None and _column(row, "text", columns) == column:
         return Input((turn,), second=_user(row[other], f"column {other}").content)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from afina.data.conversation import (
+    Empty,
     RowFault,
     check_conversation,
     check_prompt,
@@ -16,6 +17,7 @@ from afina.data.conversation import (
     text_in,
     tools_in,
 )
+from afina.data.questions import question_in
 from afina.data.rows import Notes, kind, shown
 from afina.data.shapes import Shape
 from afina.data.stretches import annotated_in, spans_in, tagged_in
@@ -35,17 +37,14 @@ from afina.types import (
 Values = Mapping[str, Any]
 
 
-class Empty(ValueError):
-    """The row holds nothing to learn: it is dropped for this reason, and counted."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
 def build(shape: Shape, values: Values, notes: Notes, **place: str | None) -> Example:
     """The example of a row. Raises RowFault or Empty. ``place``: id, where, group, time."""
-    return BUILDERS[shape.name](shape, values, notes, place)
+    example = BUILDERS[shape.name](shape, values, notes, place)
+    tests = values.get(shape.columns.get("tests", ""))
+    if not isinstance(example, ChatExample) or tests is None:
+        return example
+    parts = tests if isinstance(tests, list) else [tests]
+    return replace(example, tests="\n".join(text_in(t, "column tests") for t in parts).strip())
 
 
 def _labelled(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
@@ -395,5 +394,6 @@ BUILDERS: dict[str, Callable[[Shape, Values, Notes, Any], Example]] = {
     "tokens and tags": _tagged,
     "text and spans": _tagged,
     "annotated texts of Label Studio": _tagged,
+    "question about a text": lambda shape, *row: question_in(shape.columns, *row),
     "raw text": _raw,
 }

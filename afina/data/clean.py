@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from afina.data.content import canonical, content, digest, normal_input
+from afina.data.content import canonical, content, digest, near_input, normal_input
 from afina.data.reading import Drop, Reading
 from afina.errors import DataError
 from afina.types import Example
@@ -27,6 +27,8 @@ class Item:
     """Equal for rows with the same input and the same answer."""
     normal: str
     """The normalised input; rows that share it never come into different splits."""
+    near: str
+    """What near duplicates are told by: the normalised input, or the part of it that many rows share."""
     input_key: str
     """The normalised input with the tools that may be called: what an answer answers."""
 
@@ -54,7 +56,8 @@ def _item(example: Example, part: str) -> Item:
     normal = normal_input(example)
     tools = value.get("tools")
     key = normal if not tools else f"{normal}\n{canonical(tools)}"
-    return Item(example, part, digest(canonical(value))[:KEY_CHARACTERS], normal, key)
+    row_key = digest(canonical(value))[:KEY_CHARACTERS]
+    return Item(example, part, row_key, normal, near_input(example, normal), key)
 
 
 def refuse_same_files(items: Iterable[Item]) -> None:

@@ -19,6 +19,7 @@ from afina.types import (
     Message,
     NumberExample,
     PreferenceExample,
+    QuestionExample,
     TaggedExample,
     TextExample,
 )
@@ -43,10 +44,15 @@ def content(example: Example) -> dict[str, Any]:
         value = {"text": example.text, "number": example.number} | _second(example)
     elif isinstance(example, TaggedExample):
         value = {"text": example.text, "spans": [list(s.key) for s in example.spans]}
+    elif isinstance(example, QuestionExample):
+        value = {"question": example.question, "context": example.context}
+        value["answers"] = [[s.start, s.end] for s in example.answers]
     elif isinstance(example, ChatExample):
         value = {"messages": _plain(example.messages)}
         if example.tools:
             value["tools"] = list(example.tools)
+        if example.tests:
+            value["tests"] = example.tests
         if isinstance(example, JudgedExample):
             value["good"] = example.good
     elif isinstance(example, PreferenceExample):
@@ -101,6 +107,8 @@ def _given(example: Example) -> tuple[str, ...]:
     """The texts of a row that is no conversation; empty for one that is."""
     if isinstance(example, LabelledExample | NumberExample):
         return (example.text,) if example.second is None else (example.text, example.second)
+    if isinstance(example, QuestionExample):
+        return example.question, example.context
     return (example.text,) if isinstance(example, TextExample | TaggedExample) else ()
 
 
@@ -117,6 +125,8 @@ def answer_text(example: Example) -> str:
         return " | ".join(sorted(example.labels))
     if isinstance(example, TaggedExample):
         return " | ".join(f"{s.label}: {s.text} ({s.start})" for s in example.spans)
+    if isinstance(example, QuestionExample):
+        return " | ".join(dict.fromkeys(s.text for s in example.answers))
     if isinstance(example, NumberExample):
         return f"{example.number:.17g}"
     if isinstance(example, ChatExample):
@@ -173,6 +183,12 @@ def normal_input(example: Example) -> str:
         return "\n".join(map(normalise, written))
     turns = messages_before(example)
     return "\n".join(f"{m.role} {normalise(_said(m))}" for m in turns)
+
+
+def near_input(example: Example, normal: str) -> str:
+    """What a near duplicate is told by, given the normal input: of a question its text alone, so that
+    all questions about one text, or about nearly the same, are never in different splits."""
+    return normalise(example.context) if isinstance(example, QuestionExample) else normal
 
 
 # ---------------------------------------------------------------------------- normal form

@@ -49,6 +49,14 @@ class RowFault(ValueError):
         self.do = do
 
 
+class Empty(ValueError):
+    """The row holds nothing to learn: it is dropped for this reason, and counted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def text_in(value: object, path: str) -> str:
     """A text, or a RowFault that says what stands there instead."""
     if not isinstance(value, str):

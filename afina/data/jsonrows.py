@@ -15,6 +15,7 @@ from typing import Any
 from afina.data.lines import lines, text_of
 from afina.data.rows import MAX_DEPTH, Notes, Problem, Row, kind, place
 from afina.data.sources import opened
+from afina.data.squad import is_squad, rows_of_squad
 from afina.errors import DataError
 
 MAX_DIGITS = 40
@@ -250,7 +251,7 @@ def _goes_on(text: str, after: str) -> bool:
 
 
 def read_json(path: Path, name: str, encoding: str | None, notes: Notes) -> Iterator[Row | Problem]:
-    """A JSON array of objects. JSONL under this name is read line by line, and noted."""
+    """A JSON array of objects, or a file of SQuAD. JSONL under this name is read as such, and noted."""
     with opened(path, name) as stream:
         text = text_of(stream, name, encoding, notes)
     begin = len(text) - len(text.lstrip(" \t\r\n"))
@@ -263,16 +264,29 @@ def read_json(path: Path, name: str, encoding: str | None, notes: Notes) -> Iter
     try:
         parse_all(first_line)
     except StrictError:
-        raise _no_array(text, begin, name) from None
+        yield from _whole(text, begin, name)
+        return
     if not text[begin + len(first_line) :].strip() and _is_wrapper(parse_all(first_line)):
-        raise _no_array(text, begin, name)
+        yield from _whole(text, begin, name)
+        return
     notes.add(f"{name}: is one object a line (JSONL), not an array; it was read line by line")
     yield from read_jsonl(path, name, encoding, notes)
 
 
+def _whole(text: str, begin: int, name: str) -> Iterator[Row | Problem]:
+    """The questions of a file of SQuAD. Raises DataError for any other object."""
+    try:
+        value = parse_all(text)
+    except StrictError:
+        raise _no_array(text, begin, name) from None
+    if not is_squad(value):
+        raise _no_array(text, begin, name)
+    yield from rows_of_squad(value, name)
+
+
 def _is_wrapper(value: Any) -> bool:
     """Whether an object is no row but holds the rows in one of its keys."""
-    return (
+    return is_squad(value) or (
         isinstance(value, dict)
         and any(
             isinstance(v, list) and len(v) > 1 and all(isinstance(i, dict) for i in v)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from afina.data.builders import Empty, build
+from afina.data.builders import build
 from afina.data.content import ID_CHARACTERS, canonical, content_id, digest
-from afina.data.conversation import RowFault
+from afina.data.conversation import Empty, RowFault
 from afina.data.formats import Wanted, rows_of
 from afina.data.hub import read_hub
 from afina.data.rows import MAX_PROBLEMS, Notes, Problem, Row, flat, raise_problems, shown, usable
@@ -26,6 +26,7 @@ from afina.types import (
     LabelledExample,
     NumberExample,
     PreferenceExample,
+    QuestionExample,
     TaggedExample,
     TextExample,
 )
@@ -36,6 +37,7 @@ ANYTHING: tuple[type[Example], ...] = (
     ChatExample,
     PreferenceExample,
     TaggedExample,
+    QuestionExample,
     TextExample,
 )
 
@@ -280,6 +282,7 @@ def _remedy(shape: Shape, row: Row, accepts: tuple[type[Example], ...]) -> str:
         LabelledExample: "classify",
         NumberExample: "regress",
         TaggedExample: "tag",
+        QuestionExample: "answer",
         ChatExample: "generate",
     }
     task = tasks.get(shape.makes)

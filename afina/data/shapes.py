@@ -19,6 +19,7 @@ from afina.types import (
     LabelledExample,
     NumberExample,
     PreferenceExample,
+    QuestionExample,
     TaggedExample,
     TextExample,
 )
@@ -71,10 +72,16 @@ PARTS: dict[str, tuple[str, ...]] = {
     "rejected": ("rejected", "non_preferred_output", "rejected_text", "non_preferred"),
     "good": ("good", "label", "liked", "desirable", "thumbs_up", "bueno", "gusta"),
     "instruction": ("instruction", "instruccion", "instrucción"),
+    "question": ("question", "query", "pregunta"),
+    "passage": ("context", "passage", "paragraph", "document", "contexto", "pasaje", "documento"),
+    "answers": ("answers", "answer", "respuestas", "respuesta"),
+    "start": ("start", "answer_start", "inicio"),
+    "impossible": ("is_impossible", "impossible"),
+    "tests": ("tests", "test_list", "pruebas"),
     "context": ("input", "context", "entrada", "contexto"),
 }  # fmt: skip
 """The usual names of each part; the first is the canonical one and wins over the others."""
-EXTRAS = ("system", "tools", "functions", "history")
+EXTRAS = ("system", "tools", "functions", "history", "tests")
 """Columns that a conversation may have besides."""
 
 
@@ -93,8 +100,14 @@ class Shape:
         return tuple(c for part, c in self.columns.items() if part not in OPTIONAL)
 
 
-OPTIONAL = {"context", *EXTRAS, "id", "group", "time"}
+OPTIONAL = {"context", "impossible", *EXTRAS, "id", "group", "time"}
 SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] = (
+    (
+        "question about a text",
+        QuestionExample,
+        ("question", "passage", "answers", "start"),
+        ("impossible",),
+    ),
     (
         "preference",
         PreferenceExample,
@@ -102,19 +115,19 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
         ("context", "system", "tools"),
     ),
     ("preference", PreferenceExample, ("chosen", "rejected"), ("system", "tools")),
-    ("messages", ChatExample, ("messages",), ("system", "tools", "functions")),
-    ("sharegpt", ChatExample, ("conversations",), ("system", "tools")),
+    ("messages", ChatExample, ("messages",), ("system", "tools", "functions", "tests")),
+    ("sharegpt", ChatExample, ("conversations",), ("system", "tools", "tests")),
     (
         "alpaca",
         ChatExample,
         ("instruction", "completion"),
-        ("context", "system", "history", "tools"),
+        ("context", "system", "history", "tools", "tests"),
     ),
     (
         "prompt and completion",
         ChatExample,
         ("prompt", "completion"),
-        ("system", "tools", "history"),
+        ("system", "tools", "history", "tests"),
     ),
     (
         "judged answers",
@@ -130,6 +143,7 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
     ("tokens and tags", TaggedExample, ("tokens", "tags"), ()),
     ("text and spans", TaggedExample, ("text", "spans"), ()),
     ("annotated texts of Label Studio", TaggedExample, ("labelled", "annotations"), ()),
+    ("question about a text", QuestionExample, ("question", "passage", "answers"), ("impossible",)),
     ("raw text", TextExample, ("text",), ()),
 )
 """Name, example, parts it needs, parts it may have; the first that fits is taken, if the task
@@ -139,6 +153,7 @@ NEEDS: dict[type[Example], str] = {
     LabelledExample: "text and label (columns text, label; text_b for pairs)",
     NumberExample: "text and number (columns text, number; text_b for pairs)",
     TaggedExample: "labelled stretches (columns tokens, tags; or text, spans; or a CoNLL file)",
+    QuestionExample: "questions about texts (columns question, context, answers; or a SQuAD file)",
     ChatExample: "conversations (columns prompt, completion; or messages; or instruction, output), or "
     "a source and a target",
     PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",

@@ -117,7 +117,7 @@ def _units(
 
     first: dict[tuple[str, str], int] = {}
     for i, item in enumerate(items):
-        keys = [("input", near.get(item.normal, item.normal))]
+        keys = [("input", item.normal), ("near", near.get(item.near, item.near))]
         if by_group:
             keys.append(("group", item.example.group or ""))
         for key in keys:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from afina.errors import DataError
+from afina.evaluate.reading import right_texts, same_answer
 from afina.evaluate.scorer import Array, Context, Counting, Row, Scorer, mean, ratio
 from afina.types import Answer, Example
 
@@ -116,13 +117,15 @@ def _same_value(right: Any, answer: Answer) -> bool:
 
 
 def exact_counting(context: Context) -> Counting:
-    """Statistics: equal answers, rows. Labels are compared as sets."""
+    """Statistics: equal answers, rows. Labels are compared as sets, stretches of texts as by SQuAD."""
 
     def count(example: Example, gold: Answer, answer: Answer) -> Row:
         if context.labels:
             same = set(gold.labels) == set(answer.labels)
         elif context.types:
             same = {s.key for s in gold.spans or ()} == {s.key for s in answer.spans or ()}
+        elif context.reading:
+            same = any(same_answer(r, answer.text, context.reading) for r in right_texts(example))
         elif context.json:
             same = _same_value(_gold_value(example, gold), answer)
         else:
@@ -142,6 +145,20 @@ def valid_counting(context: Context) -> Counting:
         except ValueError:
             return {1: 1.0}
         return {0: 1.0, 1: 1.0}
+
+    return Counting(2, count)
+
+
+def schema_counting(context: Context) -> Counting:
+    """Statistics: answers that satisfy the schema, rows."""
+    schema = context.require_schema("schema_validity")
+
+    def count(_: Example, gold: Answer, answer: Answer) -> Row:
+        try:
+            fits = schema.problem(parse_json(answer.text)) is None
+        except ValueError:  # no JSON; or branches of the schema that lead on without an end
+            fits = False
+        return {0: float(fits), 1: 1.0}
 
     return Counting(2, count)
 
@@ -186,7 +203,7 @@ ANSWER_SCORERS: tuple[Scorer, ...] = (
     Scorer(
         "exact_match",
         "Share of the answers equal to the right one (JSON as values, text stripped, labels as a "
-        "set).",
+        "set, answers found in a text without articles and punctuation).",
         exact_counting,
         mean,
         proportion=True,
@@ -195,6 +212,13 @@ ANSWER_SCORERS: tuple[Scorer, ...] = (
         "json_valid",
         "Share of the answers that are a JSON object or array and nothing else.",
         valid_counting,
+        mean,
+        proportion=True,
+    ),
+    Scorer(
+        "schema_validity",
+        "Share of the answers that are JSON and satisfy the schema of the task.",
+        schema_counting,
         mean,
         proportion=True,
     ),

@@ -21,6 +21,7 @@ SIMPLE = (
     "embedding_ridge",
     "gazetteer",
     "word_linear",
+    "sentence",
 )
 """Baselines that train no network: if one of them is as good, tuning was not needed."""
 PROMPTED = ("few_shot", "zero_shot")

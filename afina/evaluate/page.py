@@ -19,9 +19,10 @@ from afina.evaluate import charts, figures
 from afina.evaluate.figures import LANGUAGES, Language
 from afina.evaluate.labels import OUTSIDE
 from afina.evaluate.marks import differences
+from afina.evaluate.metric_words import METRICS, SENTENCES_OF_METRICS
 from afina.evaluate.report import Report
 from afina.evaluate.statement import Statement
-from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
+from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, WORDS
 
 FINDINGS = {
     "label_error": "found_label_error",

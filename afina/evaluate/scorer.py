@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.errors import RecipeError
-from afina.tasks import Classify, Generate, Regress, Tag
+from afina.evaluate.sandbox import Limits
+from afina.tasks import Classify, FindAnswer, Generate, Regress, Tag
+from afina.tasks.json_schema import Schema
 from afina.types import Answer, Example, Task
 
 Array = NDArray[np.float64]
@@ -38,6 +40,14 @@ class Context:
     scale: tuple[float, float] | None = None
     """Mean and deviation of the right numbers, for a task whose answers are numbers."""
 
+    reading: str = ""
+    """Whose articles do not count, for a task that finds answers in texts."""
+
+    schema: Schema | None = None
+    """What JSON answers have to satisfy."""
+    limits: Limits | None = None
+    """Of the runs of code with tests; None where no code is run."""
+
     @classmethod
     def of(cls, task: Task) -> Context:
         """The context of a resolved task."""
@@ -47,7 +57,12 @@ class Context:
             return cls(scale=task.scale)
         if isinstance(task, Tag):
             return cls(types=task.known_labels)
-        return cls(json=isinstance(task, Generate) and task.answer == "json")
+        if isinstance(task, FindAnswer):
+            return cls(reading=task.language or "en")
+        if not isinstance(task, Generate):
+            return cls()
+        limits = Limits(task.test_seconds, task.test_megabytes) if task.run_tests else None
+        return cls(json=task.answer == "json", schema=task.schema_of_answers, limits=limits)
 
     def require_labels(self, scorer: str) -> None:
         """Raises RecipeError if the task has no labels."""
@@ -65,6 +80,15 @@ class Context:
                 do="take it out; it is for task: tag",
             )
 
+    def require_reading(self, scorer: str) -> str:
+        """The language of the answers. Raises RecipeError if they are not found in texts."""
+        if not self.reading:
+            raise RecipeError(
+                f"the scorer {scorer} compares answers found in texts, and this task finds none",
+                do="take it out; it is for task: answer",
+            )
+        return self.reading
+
     def require_numbers(self, scorer: str) -> tuple[float, float]:
         """The scale of the numbers. Raises RecipeError if the answers are none."""
         if self.scale is None:
@@ -79,6 +103,7 @@ class Context:
         others = (
             (bool(self.labels), "labels", "accuracy or macro_f1"),
             (bool(self.types), "labelled stretches", "entity_f1"),
+            (bool(self.reading), "stretches of the text that is given", "answer_f1"),
             (self.scale is not None, "numbers", "mae"),
         )
         for _, what, other in (found for found in others if found[0]):
@@ -86,6 +111,24 @@ class Context:
                 f"the scorer {scorer} compares texts, and the answers of this task are {what}",
                 do=f"take it out, or use {other}",
             )
+
+    def require_schema(self, scorer: str) -> Schema:
+        """The schema of the answers. Raises RecipeError if there is none."""
+        if self.schema is None:
+            raise RecipeError(
+                f"the scorer {scorer} holds answers against a JSON Schema, and this task has none",
+                do="give task.json_schema, or take the scorer out",
+            )
+        return self.schema
+
+    def require_tests(self, scorer: str) -> Limits:
+        """The limits of a run. Raises RecipeError if the recipe lets no code be run."""
+        if self.limits is None:
+            raise RecipeError(
+                f"the scorer {scorer} runs code that a model has written, and nothing is run unasked",
+                do="set task.run_tests (task: generate) to true, or take the scorer out",
+            )
+        return self.limits
 
     def require_json(self, scorer: str) -> None:
         """Raises RecipeError if the answers are not JSON."""

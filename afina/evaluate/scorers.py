@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from afina.errors import RecipeError, nearest
 from afina.evaluate.answers import ANSWER_SCORERS
+from afina.evaluate.code import CODE_SCORERS, refuse_without_tests
 from afina.evaluate.labels import LABEL_SCORERS
 from afina.evaluate.numbers import NUMBER_SCORERS
 from afina.evaluate.overlap import OVERLAP_SCORERS
 from afina.evaluate.preference import PREFERENCE_SCORERS, answered
+from afina.evaluate.reading import READING_SCORERS
 from afina.evaluate.scorer import Context, Scorer
 from afina.evaluate.spans import SPAN_SCORERS
 from afina.recipe import Goal
@@ -21,6 +23,8 @@ SCORERS: Mapping[str, Scorer] = {
         LABEL_SCORERS,
         NUMBER_SCORERS,
         SPAN_SCORERS,
+        READING_SCORERS,
+        CODE_SCORERS,
         ANSWER_SCORERS,
         OVERLAP_SCORERS,
         PREFERENCE_SCORERS,
@@ -50,7 +54,10 @@ def choose(task: Task, names: Sequence[str] | None, goal: Goal | None) -> tuple[
 
 
 def check_rows(scorers: Sequence[Scorer], examples: Sequence[Example]) -> None:
-    """Raises RecipeError if a scorer compares answers and the rows have one each."""
+    """Raises RecipeError if a scorer compares answers and the rows have one each, DataError if one runs
+    tests and no row has any."""
+    if examples and any(s.name == "passes_tests" for s in scorers):
+        refuse_without_tests(examples)
     if examples and any(s.source in ("preference", "gain") for s in scorers):
         answered(examples[0])
 

@@ -68,13 +68,16 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
     def renderer() -> ChatRenderer:
         return load_renderer(resolve(recipe.base, say=say))
 
-    return prepare(
+    dataset = prepare(
         recipe.data,
         task,
         shapes=recipe.shapes,
         count_tokens=lambda e: task.length(e, renderer()),
         thorough=True,
     )
+    said = dataset.task.remarks((*dataset.train, *dataset.validation), renderer())
+    notes = (*dataset.check.notes, *said)
+    return replace(dataset, check=replace(dataset.check, notes=notes))
 
 
 def special_tokens(recipe: Recipe, dataset: Dataset, *, say: Say = silent) -> list[tuple[str, str]]:
@@ -125,6 +128,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     ``thorough``: with every analysis of the rows, for the record of a run.
     """
     from afina.data import prepare as prepare_data
+    from afina.evaluate.code import how_code_is_run
     from afina.models.load import check_kind, load_renderer
     from afina.models.sources import resolve
     from afina.train.machine import probe
@@ -142,7 +146,12 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
     long = check_test(dataset, base, renderer, recipe)
     derived = (*_derived_of(dataset), *plan.derived)
-    plan = with_probe(replace(plan, derived=derived, notes=(*plan.notes, *long)), base, renderer)
+    said = (
+        *dataset.task.remarks((*dataset.train, *dataset.validation), renderer),
+        *how_code_is_run(dataset.task, (*dataset.validation, *dataset.train)),
+    )
+    plan = replace(plan, derived=derived, notes=(*plan.notes, *long, *said))
+    plan = with_probe(plan, base, renderer)
     return Prepared(plan, dataset, base, renderer, rows, validation, documents)
 
 

@@ -9,6 +9,7 @@ from afina.errors import AfinaError, Interrupted, RunError
 from afina.flow.erasure import write_index
 from afina.flow.preparing import Prepared, Say, encoded, prepare, silent
 from afina.flow.record import command_of, folder_bytes, record, reopen_dataset
+from afina.flow.threshold import settle_threshold
 from afina.recipe import Recipe, dump_recipe
 
 if TYPE_CHECKING:
@@ -107,6 +108,9 @@ def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any
             run.set_status("failed", error=error.as_json()["error"])
             record(run, ready.plan.recipe, {"status": "failed"})
             raise
+        task = ready.plan.recipe.task
+        if found := settle_threshold(run, task, ready.base, ready.dataset.validation):
+            figures["threshold"] = found
         figures["disk_bytes"] = folder_bytes(run.folder)
         run.write("train.json", figures)
         run.set_status("succeeded")

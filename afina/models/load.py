@@ -23,7 +23,7 @@ from afina.models.rms_norm import fuse as fuse_norms
 from afina.models.safe_config import read_json
 from afina.models.seq2seq import SourceNetwork
 from afina.models.sources import Base
-from afina.tasks import Pooled, Text
+from afina.tasks import FindAnswer, Pooled, Text
 from afina.types import Head, Method, Task
 
 # The matrix library keeps code and scratch for each shape of product that it has met, 1,024 of them by
@@ -185,11 +185,18 @@ def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
     """Raises ModelError if the base cannot be tuned, or not for this task by this method."""
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
-    if isinstance(task, Text) and task.window > base.context_length:
+    most = context_of(base, method)
+    if isinstance(task, Text | FindAnswer) and task.window > most:
         raise ModelError(
-            f"{base.name} takes {base.context_length} tokens, fewer than a stretch of {task.window}",
+            f"{base.name} takes {most} tokens, fewer than a stretch of {task.window}",
             where="task.window",
-            do=f"at most {base.context_length}",
+            do=f"at most {most}",
+        )
+    if isinstance(task, FindAnswer) and base.kind == "decoder":
+        raise ModelError(
+            f"{base.architecture} reads from left to right, and who finds an answer reads both ways",
+            where=f"base: {base.name}",
+            do="take an encoder (afina models list), or task: generate",
         )
     if task.reads_source and base.kind != "seq2seq":
         raise ModelError(

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from afina.errors import DataError, ModelError
-from afina.types import IGNORED, Encoded, Message, Rendered
+from afina.types import IGNORED, Encoded, Message, Rendered, Window
 
 # Private-use characters that stand for a control token's text inside a message.
 _MARK_FIRST, _MARK_LAST = 0xF0000, 0xF0FFF
@@ -111,6 +111,42 @@ class ChatRenderer:
             if firsts[place] is None:
                 firsts[place] = token
         return tuple(found.ids), tuple(firsts)
+
+    def windows(self, question: str, context: str, size: int, overlap: int) -> tuple[Window, ...]:
+        """The pair in windows, each with the whole question and some tokens of the text, of which it
+        shares ``overlap`` with the window before: those of Hugging Face's tokenizers with ``stride``.
+
+        Places are those of the text's tokens, without outer spaces, behind one for the first token.
+        Raises ModelError for a tokenizer that keeps no two texts apart, DataError for a question that
+        leaves too little room.
+        """
+        if not self._separates_pairs:
+            raise ModelError(
+                "the tokenizer of this base sets no separator between a question and a text",
+                where="base",
+                do="take another base",
+            )
+        found = self._literal.encode(question, context, add_special_tokens=True)
+        inside = [i for i, text in enumerate(found.sequence_ids) if text == 1]
+        begin, end = (inside[0], inside[-1] + 1) if inside else (len(found.ids), len(found.ids))
+        room = size - (len(found.ids) - (end - begin))
+        if room < end - begin and room <= overlap:
+            raise DataError(
+                f"a question of {begin} tokens leaves room for {room} of its text in a window of "
+                f"{size}, and windows share {overlap}",
+                where=f"question beginning {question[:40]!r}",
+                do="raise task.window, lower task.overlap, or shorten the question",
+            )
+        cuts = [begin]
+        while cuts[-1] + room < end:
+            cuts.append(cuts[-1] + room - overlap)
+        return tuple(
+            Window(
+                (*found.ids[:begin], *found.ids[cut : min(cut + room, end)], *found.ids[end:]),
+                ((0, 0, 0), *_placed(context, found.offsets[cut : min(cut + room, end)], begin)),
+            )
+            for cut in cuts
+        )
 
     def completion(self, text: str) -> tuple[int, ...]:
         """Ids of a raw prompt to go on from: as ``text``, without the tokenizer's end token."""
@@ -340,3 +376,14 @@ class ChatRenderer:
             }
             stops.add(next((i for i in self._tokens(after) if i in controls), None))
         return frozenset(int(i) for i in stops if i is not None)
+
+
+def _placed(
+    text: str, offsets: Sequence[tuple[int, int]], first: int
+) -> Iterator[tuple[int, int, int]]:
+    """(token, first character, the one after the last) of tokens from ``first`` on that hold a sign."""
+    for token, (begin, end) in enumerate(offsets, first):
+        piece = text[begin:end]
+        if inner := piece.strip():
+            start = begin + piece.index(inner)
+            yield token, start, start + len(inner)

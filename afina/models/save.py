@@ -20,6 +20,7 @@ from afina.models.load import DTYPES, Model, load, make_precise
 from afina.models.network import Body
 from afina.models.quiet import quiet
 from afina.models.sources import Base, resolve
+from afina.store.durable import write_text
 from afina.types import Method, Task
 
 CARD = "afina.json"
@@ -70,6 +71,12 @@ def read_card(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise CorruptError(f"not valid JSON: {error}", where=str(path), do="train again") from None
     return card
+
+
+def settle_task(folder: Path, task: Task) -> None:
+    """Note a task with more settled than when the model was saved (a threshold)."""
+    card = {**read_card(folder), "task": task.model_dump(mode="json")}
+    write_text(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False))
 
 
 def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -> Model:

@@ -18,6 +18,7 @@ from afina.types import (
     Network,
     NumberExample,
     Objective,
+    QuestionExample,
     TaggedExample,
     Task,
 )
@@ -51,6 +52,7 @@ class Supervised(Objective):
         ChatExample,
         NumberExample,
         TaggedExample,
+        QuestionExample,
     )
 
     def refuses(self, task: Task) -> str:

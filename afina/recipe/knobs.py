@@ -55,6 +55,14 @@ class Columns(Knobs):
     """The tag of each word, a list."""
     spans: str | None = None
     """The labelled stretches of a text."""
+    question: str | None = None
+    """A question about a text."""
+    passage: str | None = None
+    """The text that a question is about (``context``)."""
+    answers: str | None = None
+    """The stretches of that text that answer it: texts with their places."""
+    start: str | None = None
+    """The character of that text at which the answer begins, counted from 0."""
     label: str | None = None
     """The label, or the labels (a list, or joined by ``|``)."""
     prompt: str | None = None

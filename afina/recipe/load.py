@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,8 @@ from afina.recipe.explain import explain, json_schema
 from afina.recipe.knobs import Recipe
 from afina.recipe.problems import recipe_error
 from afina.recipe.strict_yaml import MAX_BYTES, parse_yaml
+from afina.tasks import Generate
+from afina.tasks.json_schema import Schema
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -64,7 +67,9 @@ def parse_recipe(
     except ValidationError as error:
         raise recipe_error(error, where) from None
     _refuse_converted(tree, recipe.model_dump(), where)
-    return _absolute_paths(recipe, folder) if folder is not None else recipe
+    if folder is None:
+        return recipe
+    return _absolute_paths(_with_schema(recipe, folder, where), folder)
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -201,6 +206,22 @@ def _absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
     ):
         update["base"] = str(base.resolve())
     return recipe.model_copy(update=update)
+
+
+def _with_schema(recipe: Recipe, folder: Path, where: str) -> Recipe:
+    """The recipe with the JSON Schema of its answers in it, not in a file of its own."""
+    task = recipe.task
+    if not isinstance(task, Generate) or not isinstance(task.json_schema, str):
+        return recipe
+    file = folder / task.json_schema
+    try:
+        schema = json.loads(_read(file))
+        Schema(schema)
+    except ValueError as error:
+        raise RecipeError(
+            f"no JSON Schema: {error}", where=str(file), do=f"mend it ({where}: task.json_schema)"
+        ) from None
+    return recipe.model_copy(update={"task": task.model_copy(update={"json_schema": schema})})
 
 
 def _beside(retrieval: Retrieval, folder: Path) -> Retrieval:

@@ -102,6 +102,10 @@ def _add_answers(app: FastAPI, house: House) -> None:
     async def _regress(request: Request) -> Response:
         return await judged.regress(request, house)
 
+    @app.post("/v1/answer")
+    async def _answer(request: Request) -> Response:
+        return await judged.find_answer(request, house)
+
     @app.post("/v1/tag")
     async def _tag(request: Request) -> Response:
         return await judged.tag(request, house)

@@ -359,6 +359,28 @@ class TagRequest(JudgedRequest):
         return None
 
 
+class Question(Body):
+    """A question and the text that holds its answer."""
+
+    question: Text
+    context: Text
+
+
+class AnswerRequest(Body):
+    """``POST /v1/answer``."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
+
+    model: Text
+    input: Question | Annotated[list[Question], Field(min_length=1, max_length=MAX_INPUTS)]
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What is asked, as a model knows it."""
+        given = self.input if isinstance(self.input, list) else [self.input]
+        return tuple(Input((Message("user", o.question),), context=o.context) for o in given)
+
+
 class ClassifyRequest(JudgedRequest):
     """``POST /v1/classify``. ``top_k`` limits the probabilities to the largest."""
 

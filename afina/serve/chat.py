@@ -32,8 +32,8 @@ from afina.serve.events import Events, EventStream, answer
 from afina.serve.failure import ApiError
 from afina.serve.house import House
 from afina.serve.model import Grounds, ServedModel
-from afina.serve.schema import Schema, SchemaError
 from afina.serve.tool_calls import ToolCall, ToolCallReader
+from afina.tasks.json_schema import Schema, SchemaError
 from afina.types import Input, Message, Role
 
 

@@ -16,6 +16,7 @@ _USES = {
     "classify": "label texts",
     "regress": "give texts a number",
     "tag": "find labelled stretches",
+    "answer": "find answers in texts",
 }
 
 

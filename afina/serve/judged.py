@@ -1,4 +1,5 @@
-"""``/v1/classify``, ``/v1/regress`` and ``/v1/tag``: texts go in; labels, numbers or stretches come out.
+"""``/v1/classify``, ``/v1/regress``, ``/v1/tag``, ``/v1/answer``: texts go in; labels, numbers or
+stretches come out.
 
 The OpenAI API has none of them. ``input`` is a text, a pair ``{"text": …, "text_b": …}`` where the model
 learned from pairs, or a list of them. The answers::
@@ -11,6 +12,13 @@ learned from pairs, or a list of them. The answers::
 
     "data": [{"object": "tags", "index": 0, "spans": [
         {"start": 4, "end": 10, "label": "LOC", "text": "Madrid", "score": 0.98}, …]}]
+
+    "data": [{"object": "answer", "index": 0, "answer": "Madrid", "start": 4, "end": 10, "score": 0.71,
+              "margin": 5.2}]
+
+``/v1/answer`` takes ``{"question": …, "context": …}`` or a list of them; a context may be longer than
+the model reads at once. ``answer`` is empty and ``start`` null where the text has none; ``margin`` says
+by how much (in logits) the best stretch outscores "no answer".
 
 ``start`` and ``end`` count characters (Unicode code points); the end is not part of the stretch, and
 ``score`` is the least probability of its words. ``labels`` is what the model says: one label, or any
@@ -28,7 +36,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from afina.serve.asked import ClassifyRequest, JudgedRequest, TagRequest
+from afina.serve.asked import AnswerRequest, ClassifyRequest, JudgedRequest, TagRequest
 from afina.serve.body import read_body
 from afina.serve.events import answer
 from afina.serve.failure import ApiError
@@ -69,15 +77,28 @@ async def tag(request: Request, house: House) -> Response:
     )
 
 
+async def find_answer(request: Request, house: House) -> Response:
+    """The route."""
+    asked = await read_body(request, AnswerRequest)
+    model = house.model(asked.model, "answer")
+    return await answer(
+        request,
+        _judged(house, model, asked, lambda s: {"object": "answer", "answer": s.text, **s.facts()}),
+    )
+
+
 async def _judged(
     house: House,
     model: ServedModel,
-    asked: JudgedRequest,
+    asked: JudgedRequest | AnswerRequest,
     shown: Callable[[Answer], dict[str, Any]],
 ) -> dict[str, Any]:
     inputs = asked.inputs
     with house.worker.admitted():
-        tokens = await measured(house, model, inputs, not isinstance(asked.input, list))
+        if isinstance(asked, AnswerRequest):  # a long text is read in windows
+            tokens = sum(await house.worker.count_all(model, inputs))
+        else:
+            tokens = await measured(house, model, inputs, not isinstance(asked.input, list))
         answers = await in_turns(house, inputs, model.predict)
     data = [
         {**shown(said), "index": i, **({"cut_tokens": said.cut_tokens} if said.cut_tokens else {})}

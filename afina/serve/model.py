@@ -9,7 +9,7 @@ from afina.models.sampling import Piece, Sampling
 from afina.retrieval import Sourced
 from afina.types import Answer, Input
 
-KINDS = ("chat", "completion", "embedding", "classify", "regress", "tag")
+KINDS = ("chat", "completion", "embedding", "classify", "regress", "tag", "answer")
 """What a model may be able to do."""
 
 

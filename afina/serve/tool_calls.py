@@ -15,8 +15,8 @@ from typing import Any
 
 from afina.serve.body import parse
 from afina.serve.failure import ApiError
-from afina.serve.schema import Schema
 from afina.tasks.calls import CLOSE, OPEN
+from afina.tasks.json_schema import Schema
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from afina.tasks.answer import FindAnswer
 from afina.tasks.classify import Classify
 from afina.tasks.generate import Generate
 from afina.tasks.pooled import Pooled
@@ -15,6 +16,7 @@ from afina.types import Task
 
 TASKS: tuple[type[Task], ...] = (
     Classify,
+    FindAnswer,
     Generate,
     Regress,
     Score,
@@ -26,6 +28,7 @@ TASKS: tuple[type[Task], ...] = (
 __all__ = [
     "TASKS",
     "Classify",
+    "FindAnswer",
     "Generate",
     "Pooled",
     "Regress",

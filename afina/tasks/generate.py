@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
-from afina.errors import DataError
+from pydantic import Field, field_validator
+
+from afina.errors import DataError, RecipeError
 from afina.tasks import calls
+from afina.tasks.json_schema import Schema, SchemaError
 from afina.tasks.written import Written
 from afina.types import (
     IGNORED,
@@ -25,6 +28,9 @@ from afina.types import (
     Targets,
 )
 
+MOST_PROBLEMS = 50
+"""Rows that an error names."""
+
 
 class Generate(Written):
     """Answer an instruction or a conversation with text, or with JSON."""
@@ -36,6 +42,16 @@ class Generate(Written):
     """System message put before every conversation that has none, in training and in serving."""
     loss_on: Literal["answers", "last_answer"] = "answers"
     """Which assistant turns are learned: all with weight, or only the last."""
+    json_schema: str | dict[str, Any] | None = None
+    """JSON Schema of the answers: a file, or the schema itself. Every right answer is held against it
+    before training, every given one in the evaluation (``schema_validity``)."""
+    run_tests: bool = False
+    """Whether the code of answers is run with the tests of its row (a column ``tests``), in a process of
+    its own: a guard against accidents, not against an attacker."""
+    test_seconds: float = Field(10.0, gt=0, le=3600)
+    """With run_tests: seconds that a run may take, of the clock and of the processor."""
+    test_megabytes: int = Field(1024, ge=64)
+    """With run_tests: memory that a run may ask for."""
 
     accepts: ClassVar[tuple[type[Example], ...]] = (ChatExample, PreferenceExample, JudgedExample)
     head: ClassVar[Head] = "tokens"
@@ -45,8 +61,15 @@ class Generate(Written):
     def targets(self) -> Targets:
         return "tokens"
 
+    @field_validator("json_schema")
+    @classmethod
+    def _a_schema(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            Schema(value)  # raises SchemaError, a ValueError
+        return value
+
     def resolve(self, examples: Sequence[Example]) -> Generate:
-        form = self.answer
+        form = self.answer or ("json" if self.json_schema is not None else None)
         if form is None:
             form = (
                 "json"
@@ -61,7 +84,47 @@ class Generate(Written):
                         where=example.where,
                         do="mend the row, or set task.answer to text",
                     )
+        self._refuse_other_forms(examples, form)
         return self.model_copy(update={"answer": form})
+
+    @property
+    def schema_of_answers(self) -> Schema | None:
+        """The schema, read. Raises RecipeError for the name of a file that nobody has read."""
+        if isinstance(self.json_schema, str):
+            raise RecipeError(
+                f"the schema {self.json_schema} was not read",
+                where="task.json_schema",
+                do="load the recipe from a file, or give the schema itself",
+            )
+        return None if self.json_schema is None else Schema(self.json_schema)
+
+    def _refuse_other_forms(self, examples: Sequence[Example], form: str) -> None:
+        """Raises DataError naming the rows whose right answer does not satisfy the schema."""
+        schema = self.schema_of_answers
+        if schema is None:
+            return
+        if form != "json":
+            raise RecipeError(
+                "a JSON Schema for answers that are text",
+                where="task.json_schema",
+                do="set task.answer to json, or leave task.json_schema out",
+            )
+        try:
+            found = [
+                (e.where, problem)
+                for e in examples
+                if (problem := schema.problem(json.loads(self.gold(e).text))) is not None
+            ]
+        except SchemaError as error:  # branches that lead on without an end
+            raise RecipeError(str(error), where="task.json_schema", do="mend it") from None
+        if found:
+            raise DataError(
+                f"{len(found):,} of {len(examples):,} right answers do not satisfy task.json_schema: "
+                f"{found[0][1]}",
+                where=found[0][0],
+                do="mend the rows, or the schema",
+                problems=[f"{where}: {problem}" for where, problem in found[1:MOST_PROBLEMS]],
+            )
 
     def conversation(self, example: Example) -> tuple[Message, ...]:
         """The messages as they are trained: with the system message and the wished loss."""
@@ -114,6 +177,17 @@ class Generate(Written):
         return first if isinstance(first, str) else None
 
     def scorers(self) -> tuple[str, ...]:
+        if self.run_tests:
+            return ("passes_tests", "chrf", "exact_match", "perplexity")
+        if self.json_schema is not None:
+            return (
+                "exact_match",
+                "schema_validity",
+                "json_valid",
+                "field_f1",
+                "chrf",
+                "perplexity",
+            )
         if self.answer == "json":
             return ("exact_match", "json_valid", "field_f1", "chrf", "perplexity")
         return ("chrf", "rouge_l", "exact_match", "perplexity")

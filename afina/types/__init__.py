@@ -19,6 +19,7 @@ from afina.types.examples import (
     Message,
     NumberExample,
     PreferenceExample,
+    QuestionExample,
     Role,
     Span,
     TaggedExample,
@@ -131,6 +132,10 @@ class Task(Knobs):
     ) -> Answer:
         """Scores of the head ``tags`` [window, place, output] as an answer."""
         raise NotImplementedError
+
+    def remarks(self, examples: Sequence[Example], renderer: Renderer) -> tuple[str, ...]:
+        """What a person should know of how these rows become tokens, in English sentences."""
+        return ()
 
     def length(self, example: Example, renderer: Renderer) -> int:
         """Tokens of the example (of its longest sequence), answer included."""
@@ -246,6 +251,7 @@ __all__ = [
     "Objective",
     "Predictor",
     "PreferenceExample",
+    "QuestionExample",
     "Rendered",
     "Renderer",
     "Role",

@@ -80,6 +80,18 @@ class TaggedExample(Example):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuestionExample(Example):
+    """A question about a text, and the stretches of it that answer the question.
+
+    Several where several people have answered; none where the text has no answer.
+    """
+
+    question: str
+    context: str
+    answers: tuple[Span, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatExample(Example):
     """A conversation whose assistant turns are the answers to learn.
 
@@ -88,6 +100,8 @@ class ChatExample(Example):
 
     messages: tuple[Message, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
+    tests: str = ""
+    """Code that checks the code of the answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +157,8 @@ class Input:
     tools: tuple[Mapping[str, Any], ...] = ()
     second: str | None = None
     """The other text of a pair."""
+    context: str | None = None
+    """The text that holds the answer."""
 
     @property
     def text(self) -> str:
@@ -180,6 +196,8 @@ class Answer:
     spans: tuple[Span, ...] | None = None
     sources: tuple[str, ...] = ()
     """Names of the documents that the predictor was shown, best first."""
+    margin: float | None = None
+    """By how much (in logits) the stretch that answers a question outscores "no answer"."""
     cut_tokens: int = 0
     """Tokens of the prompt that were left out because it was too long."""
 
@@ -188,6 +206,10 @@ class Answer:
         if self.probabilities is not None:
             rounded = {label: round(p, 6) for label, p in self.probabilities.items()}
             return {"labels": list(self.labels), "probabilities": rounded}
+        if self.margin is not None:
+            found = _plain(self.spans[0]) if self.spans else {}
+            place = {key: found.get(key) for key in ("start", "end", "score")}
+            return {**place, "margin": round(self.margin, 6)}
         if self.spans is not None:
             return {"spans": [_plain(span) for span in self.spans]}
         return {} if self.number is None else {"number": self.number}

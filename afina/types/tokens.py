@@ -55,6 +55,11 @@ class Renderer(Protocol):
         """Ids of words with spaces between them, and the first token of each (None: it has none)."""
         ...
 
+    def windows(self, question: str, context: str, size: int, overlap: int) -> tuple[Window, ...]:
+        """A question with a text in windows of at most ``size`` tokens; places are of the text, behind
+        one for the first token (no character)."""
+        ...
+
     def source(self, text: str, language: str | None = None) -> tuple[int, ...]:
         """What the encoder of an encoder-decoder reads."""
         ...

@@ -12,9 +12,18 @@ import pytest
 from afina.errors import DataError, Interrupted, MachineError, ModelError, RecipeError, RequestError
 from afina.evaluate import SCORERS, Report, evaluate
 from afina.recipe import Evaluate, Goal
-from afina.tasks import Regress, Tag
+from afina.tasks import FindAnswer, Generate, Regress, Tag
 from afina.tasks.tag import said
-from afina.types import Answer, Example, Input, NumberExample, Span, TaggedExample, Task
+from afina.types import (
+    Answer,
+    Example,
+    Input,
+    NumberExample,
+    QuestionExample,
+    Span,
+    TaggedExample,
+    Task,
+)
 from tests.evaluate.candidates import (
     CLASSIFY,
     JSON,
@@ -408,6 +417,23 @@ def test_every_scorer_works_on_some_task() -> None:
         for i in range(4)
     ]
     tasks.append((Tag(labels=("X",)), tagged, [Fixed("tuned", lambda _: said([span]))]))
+    asked: list[Example] = [
+        QuestionExample(
+            id=str(i),
+            where=f"row {i}",
+            question=f"text {i}",
+            context="text",
+            answers=(span,) * (i % 2),
+        )
+        for i in range(4)
+    ]
+    found = Fixed("tuned", lambda q: Answer("text" if number(q) % 2 else ""))
+    tasks.append((FindAnswer().resolve(asked), asked, [found]))
+    coded = [replace(e, tests="assert one == 1") for e in chats(["one = 1"] * 2)]
+    coder = FixedLikelihood("tuned", lambda _: Answer("one = 1"), nats=0.1)
+    tasks.append((Generate(answer="text", run_tests=True), coded, [coder]))
+    schema = JSON.model_copy(update={"json_schema": {"type": "object"}})
+    tasks.append((schema, *tasks[1][1:]))
     measured: set[str] = set()
     for task, test, candidates in tasks:
         for name in SCORERS:

@@ -10,9 +10,10 @@ import pytest
 
 import afina
 from afina.evaluate import evaluation, notes, samples, verdict
+from afina.evaluate.metric_words import METRICS, SENTENCES_OF_METRICS
 from afina.evaluate.scorers import SCORERS
 from afina.evaluate.statement import SENTENCES, Statement
-from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, METRICS, SENTENCES_OF_METRICS, WORDS
+from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, WORDS
 from afina.tasks import TASKS
 
 VALUES = {

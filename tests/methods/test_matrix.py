@@ -82,12 +82,17 @@ ROWS = [
     Row({"name": "adapter", "size": 8, "variant": "pfeiffer"}, rf"\.bottleneck\.|{BLOCK_NORM}"),
 ]
 TASKS: dict[Kind, tuple[str, ...]] = {
-    "bert": ("classify", "regress", "tag"),
+    "bert": ("classify", "regress", "tag", "answer"),
     "minilm": ("classify",),
     "gpt2": ("generate",),
     "llama": ("classify", "generate"),
     "t5": ("transform",),
     "bart": ("transform",),
+}
+KNOBS: dict[str, dict[str, Any]] = {
+    "classify": {"head_start": "random"},
+    "regress": {"head_start": "random"},
+    "answer": {"window": 32, "overlap": 8},
 }
 CELLS = [
     pytest.param(row, kind, task, id=f"{row.id}-{kind}-{task}")
@@ -111,7 +116,7 @@ def test_a_cell(
         tiny(kind),
         task,
         row.method,
-        knobs_of_task={"head_start": "random"} if task in ("classify", "regress") else None,
+        knobs_of_task=KNOBS.get(task),
         rows=8,
         held=3,
         batch_size=4,
@@ -136,7 +141,10 @@ def test_a_cell(
     assert 0 < training.model.count()[0] <= training.model.count()[1]
     assert training.model.count()[0] == small.plan.parts.trained, "the plan counts otherwise"
 
-    asked = [Input((Message("user", "red green"),)), Input((Message("user", "the door is red"),))]
+    asked = [
+        Input((Message("user", text),), context="the door is red, the lights are green")
+        for text in ("red green", "the door is red")
+    ]
     training.model.network.eval()
     answers = TunedModel(training.model).predict(asked)
     batch = collate(

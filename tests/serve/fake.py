@@ -12,7 +12,7 @@ from afina.errors import DataError
 from afina.models.sampling import Piece, Sampling
 from afina.types import Answer, Input, Span
 
-ALL = frozenset({"chat", "completion", "embedding", "classify", "regress", "tag"})
+ALL = frozenset({"chat", "completion", "embedding", "classify", "regress", "tag", "answer"})
 
 
 @dataclass
@@ -55,7 +55,10 @@ class FakeModel:
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         self.threads.add(threading.current_thread().name)
-        return [self._judged(given.joined().text) for given in inputs]
+        return [
+            self._judged(given.joined().text) if given.context is None else _found(given)
+            for given in inputs
+        ]
 
     def _judged(self, text: str) -> Answer:
         number = float("nan") if text == "NAN" else float(len(text))
@@ -108,3 +111,11 @@ class FakeModel:
             return None, ()
         top = ((word, math.log(0.5)), ("other", math.log(0.25)), ("never", -math.inf))
         return math.log(0.5), top[: sampling.logprobs]
+
+
+def _found(given: Input) -> Answer:
+    """The first word of the text; nothing where nothing is asked for."""
+    if "nada" in given.text:
+        return Answer("", spans=(), margin=-1.0)
+    word = (given.context or "").split()[0]
+    return Answer(word, spans=(Span(0, len(word), "", word, 0.5),), margin=2.0)

@@ -24,6 +24,7 @@ BODIES = {
     "/v1/classify": {"model": "soporte", "input": "a"},
     "/v1/regress": {"model": "soporte", "input": "a"},
     "/v1/tag": {"model": "soporte", "input": "a"},
+    "/v1/answer": {"model": "soporte", "input": {"question": "a", "context": "b"}},
 }
 
 

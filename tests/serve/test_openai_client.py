@@ -294,6 +294,30 @@ def test_stretches(client: OpenAI) -> None:
         client.post("/tag", cast_to=object, body={"model": "soporte", "input": pair})
 
 
+def test_answers_in_texts(client: OpenAI) -> None:
+    long = {"question": "¿qué?", "context": "una palabra " * 500}
+    said: Any = client.post("/answer", cast_to=object, body={"model": "soporte", "input": [long]})
+    assert said["data"] == [
+        {
+            "object": "answer",
+            "index": 0,
+            "answer": "una",
+            "start": 0,
+            "end": 3,
+            "score": 0.5,
+            "margin": 2.0,
+        }
+    ]
+    assert said["usage"]["prompt_tokens"] > 0
+    none: Any = {"question": "¿nada?", "context": "x"}
+    said = client.post("/answer", cast_to=object, body={"model": "soporte", "input": none})
+    assert [said["data"][0][key] for key in ("answer", "start", "margin")] == ["", None, -1.0]
+    with pytest.raises(openai.BadRequestError, match="context"):
+        client.post(
+            "/answer", cast_to=object, body={"model": "soporte", "input": {"question": "a"}}
+        )
+
+
 # ---------------------------------------------------------------------------- errors
 
 

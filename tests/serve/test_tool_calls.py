@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afina.serve.schema import Schema
 from afina.serve.tool_calls import ToolCall, ToolCallReader
+from afina.tasks.json_schema import Schema
 
 CALL = '<tool_call>\n{"name": "light", "arguments": {"where": "salón"}}\n</tool_call>'
 Parts = list[str | tuple[str, str]]

@@ -20,6 +20,7 @@ from afina.types import (
     LabelledExample,
     Message,
     NumberExample,
+    QuestionExample,
     Span,
     TaggedExample,
 )
@@ -80,7 +81,34 @@ def tagged(count: int) -> list[Example]:
     ]
 
 
-ROWS = {"classify": texts, "generate": chats, "regress": numbers, "tag": tagged, "transform": chats}
+def questions(count: int) -> list[Example]:
+    """Texts whose colour is asked for; every fourth names none, and some take two windows."""
+    found: list[Example] = []
+    for i in range(count):
+        before = f"the door {'one two ' * (1 + 5 * (i % 3))}is "
+        colour = COLOURS[i % 3]
+        answers = (Span(len(before), len(before) + len(colour), "", colour),) if i % 4 else ()
+        context = f"{before}{colour if answers else 'closed'} and the lights of the kitchen are on"
+        found.append(
+            QuestionExample(
+                id=f"row-{i}",
+                where=f"small.json: row {i}",
+                question="red green?",
+                context=context,
+                answers=answers,
+            )
+        )
+    return found
+
+
+ROWS = {
+    "answer": questions,
+    "classify": texts,
+    "generate": chats,
+    "regress": numbers,
+    "tag": tagged,
+    "transform": chats,
+}
 """By task: what makes its rows."""
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afina.serve.schema import Schema, SchemaError
+from afina.tasks.json_schema import Schema, SchemaError
 
 ORDER = {
     "type": "object",
