@@ -2,7 +2,8 @@
 
 Kinds: ``llama`` (ChatML template, grouped heads, tied head), ``gemma`` (sliding window), ``gpt2``
 (no template, learned positions), ``bert`` (with pooler, first token), ``minilm`` (BERT without
-pooler, mean pooling by ``1_Pooling/config.json``), ``t5`` (relative positions, pad token first),
+pooler, mean pooling by ``1_Pooling/config.json``), ``masked`` (BERT with the head that
+guesses tokens), ``t5`` (relative positions, pad token first),
 ``bart`` (a token before every text, learned positions, a bias on the scores). Hidden sizes ≤ 64, two
 layers, vocabulary ≤ 600.
 The weights come from a seed, so a kind is the same in every test.
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from afina.models.sources import Base
 
-Kind = Literal["llama", "gemma", "gpt2", "bert", "minilm", "t5", "bart"]
+Kind = Literal["llama", "gemma", "gpt2", "bert", "minilm", "masked", "t5", "bart"]
 DECODERS: tuple[Kind, ...] = ("llama", "gemma", "gpt2")
 ENCODERS: tuple[Kind, ...] = ("bert", "minilm")
 SEQ2SEQ: tuple[Kind, ...] = ("t5", "bart")
@@ -231,6 +232,8 @@ def _drawn(kind: Kind, tokenizer: Any) -> Any:
         max_position_embeddings=CONTEXT_LENGTH,
         **ids,
     )
+    if kind == "masked":
+        return tf.BertForMaskedLM(config)
     return tf.BertModel(config, add_pooling_layer=kind == "bert")
 
 

@@ -19,7 +19,7 @@ from afina.baselines.request import (
 from afina.baselines.shots import typical
 from afina.baselines.untuned import build_untuned
 from afina.errors import DataError, ModelError
-from afina.tasks import Classify, Generate
+from afina.tasks import Classify, Generate, Text
 from afina.types import (
     Answer,
     ChatExample,
@@ -92,7 +92,7 @@ def load_decoder(request: Request, name: str) -> Model:
             where="evaluate.baselines",
             do=f"take {', '.join(task.baselines())}",
         )
-    if base.kind == "encoder":
+    if base.kind == "encoder" and not isinstance(task, Text):
         raise ModelError(
             f"{name} asks a language model in a prompt, and {base.name} is an encoder",
             where="evaluate.baselines",

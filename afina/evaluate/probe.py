@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from afina.errors import AfinaError, Interrupted, ModelError
 from afina.evaluate.asking import Closes, Opens
@@ -101,6 +101,13 @@ class Known:
 
     right: tuple[bool, ...]
     texts: tuple[tuple[float, int], ...]
+
+
+@runtime_checkable
+class ReadsOnly(Protocol):
+    """A model that says whether it ``answers`` questions, or reads texts only (a masked one)."""
+
+    answers: bool
 
 
 def ask(probe: Probe, model: Likelihood) -> Known:
@@ -242,7 +249,10 @@ def ask_both(opened: Sequence[Opens], goal: Goal | None, settings: Evaluate, see
     try:
         for one in opened:
             try:
-                answers.append(ask(probe, one.predictor))
+                model = one.predictor
+                if isinstance(model, ReadsOnly) and not model.answers:
+                    probe = replace(probe, questions=())
+                answers.append(ask(probe, model))
             finally:
                 if isinstance(one, Closes):
                     one.close()

@@ -45,11 +45,16 @@ def _seconds(items: int, plan: Plan, base: Base, renderer: ChatRenderer) -> floa
     """What it takes to ask so many items, of the base and of the tuned model."""
     from afina.evaluate.probe import Probe
     from afina.models.general import encode_general, tokens_read
+    from afina.models.masked import USUAL_SHARE
     from afina.train.estimate import reading_seconds
 
-    rows = encode_general(Probe.of(items).examples, renderer, base.context_length)
+    probe, times = Probe.of(items), 2.0
+    asked = probe.examples
+    if base.kind == "encoder":  # reads the texts, and hides each token once
+        asked, times = probe.texts, 2 / USUAL_SHARE
+    rows = encode_general(asked, renderer, base.context_length)
     precision = str(plan.recipe.train.precision)
-    return 2 * reading_seconds(tokens_read(rows), plan.parts, precision, plan.machine)
+    return times * reading_seconds(tokens_read(rows), plan.parts, precision, plan.machine)
 
 
 def open_base(recipe: Recipe, base: Base, device: str) -> General:

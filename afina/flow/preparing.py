@@ -130,6 +130,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     from afina.data import prepare as prepare_data
     from afina.evaluate.code import how_code_is_run
     from afina.models.load import check_kind, load_renderer
+    from afina.models.masked import check_objective
     from afina.models.sources import resolve
     from afina.train.machine import probe
     from afina.train.plan import make_plan
@@ -138,6 +139,7 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     _check_evaluation(recipe, dataset)
     base = resolve(recipe.base, say=say)
     check_kind(base, dataset.task, recipe.method)
+    check_objective(base, dataset.task, recipe.objective)
     renderer = load_renderer(base)
     _check_calls(dataset, renderer)
     rows, validation, documents = encoded(recipe, dataset, base, renderer, say=say)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from afina.models.layout import lay_out
-from afina.models.likelihood import ROWS_AT_ONCE, answer_losses
+from afina.models.likelihood import ROWS_AT_ONCE, summed_losses
 from afina.models.load import Model
 from afina.models.network import TokenNetwork
 from afina.tasks import Generate, Text
@@ -25,8 +25,9 @@ class General:
     def __init__(self, model: Model) -> None:
         self.model = model
         network = model.network
-        assert isinstance(network, TokenNetwork)
-        if not (model.method and model.method.virtual_tokens):
+        self.answers = isinstance(network, TokenNetwork)
+        """Whether it can be asked questions; a masked model reads texts only."""
+        if isinstance(network, TokenNetwork) and not (model.method and model.method.virtual_tokens):
             network.lay_flat()
 
     def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
@@ -35,13 +36,7 @@ class General:
         The examples are worked in their order, so that those which begin alike should stand together.
         """
         rows = encode_general(examples, self.model.renderer, self.model.context_length)
-        parts = [part for row in rows for part in row.sequences]
-        found: list[tuple[float, int]] = []
-        for start in range(0, len(parts), ROWS_AT_ONCE):
-            found += answer_losses(self.model, parts[start : start + ROWS_AT_ONCE])
-        each = iter(found)
-        own = [[next(each) for _ in row.sequences] for row in rows]
-        return [(sum(nats for nats, _ in row), sum(count for _, count in row)) for row in own]
+        return summed_losses(self.model, rows, ROWS_AT_ONCE)
 
 
 def encode_general(

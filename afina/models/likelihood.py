@@ -13,6 +13,7 @@ import torch
 from afina.errors import ModelError
 from afina.models.decoder import continued, shared_length, work_prefix
 from afina.models.load import Model
+from afina.models.masked import MaskedNetwork, Masker
 from afina.types import IGNORED, Batch, Encoded
 
 ROWS_AT_ONCE = 32
@@ -80,6 +81,26 @@ def answer_losses(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, in
             result[i] = (-float(values[start : start + count].sum()), count)
             start += count
     return result
+
+
+def summed_losses(
+    model: Model, rows: Sequence[Encoded], rows_at_once: int | None = None
+) -> list[tuple[float, int]]:
+    """As ``answer_losses``, over all stretches of a row that are right (not those over a worse
+    answer). A masked model is asked for each token once, from both its sides.
+
+    ``rows_at_once``: work so many in the order in which they are given; left out: by length.
+    """
+    each = [[row, *(s for s in row.others if s.worth > 0)] for row in rows]
+    if isinstance(model.network, MaskedNetwork):
+        masker = Masker.of(model.renderer)
+        each = [[once for part in parts for once in masker.each_once(part)] for parts in each]
+    parts = [part for some in each for part in some]
+    size = rows_at_once or len(parts)
+    losses = (answer_losses(model, parts[i : i + size]) for i in range(0, len(parts), size))
+    found = iter([one for some in losses for one in some])
+    own = [[next(found) for _ in some] for some in each]
+    return [(sum(nats for nats, _ in row), sum(count for _, count in row)) for row in own]
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ from torch import nn
 from afina.errors import ModelError
 from afina.models.attention import register as register_attention
 from afina.models.lora_linear import fuse as fuse_adapters
+from afina.models.masked import MaskedNetwork, check_head, is_masked
 from afina.models.network import Body, LabelNetwork, TagNetwork, TokenNetwork, VectorNetwork
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
@@ -88,7 +89,8 @@ def load_renderer(base: Base) -> ChatRenderer:
             where=str(base.folder),
             do="convert it once with Transformers: AutoTokenizer.from_pretrained(…).save_pretrained(…)",
         )
-    return ChatRenderer(tokenizer, _start_of(base) if base.kind == "seq2seq" else None)
+    start = _start_of(base) if base.kind == "seq2seq" else None
+    return ChatRenderer(tokenizer, start, both_sides=base.kind == "encoder")
 
 
 def _pair_mark(base: Base, renderer: ChatRenderer) -> int | None:
@@ -139,7 +141,8 @@ def load(
     if method is None:
         module.requires_grad_(False)
     else:
-        module = method.apply(module, task.head)
+        # PEFT has no name for guessing hidden tokens: it is a network like another.
+        module = method.apply(module, "vector" if is_masked(base, task) else task.head)
         for parameter in fixed:
             parameter.requires_grad_(False)
         if method.precise:
@@ -164,6 +167,8 @@ def make_precise(module: nn.Module) -> None:
 
 
 def _with_head(module: nn.Module, base: Base, task: Task) -> Body:
+    if is_masked(base, task):
+        return MaskedNetwork(module)
     if task.head == "tokens":
         return SourceNetwork(module) if task.reads_source else TokenNetwork(module)
     if task.head == "labels":
@@ -210,7 +215,9 @@ def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
             where=f"base: {base.name}",
             do=f"set task: transform, or take another base for task: {task.name}",
         )
-    if task.head == "tokens" and base.kind == "encoder":
+    if is_masked(base, task) and isinstance(task, Text):
+        check_head(base)
+    elif is_masked(base, task):
         raise ModelError(
             f"{base.architecture} is an encoder: it writes no text",
             where=f"base: {base.name}",
@@ -233,10 +240,12 @@ def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
         )
 
 
-def auto_class(task: Task) -> Any:
+def auto_class(base: Base, task: Task) -> Any:
     """Transformers' class that loads a base for a task."""
     import transformers
 
+    if is_masked(base, task):
+        return transformers.AutoModelForMaskedLM
     if task.reads_source:
         return transformers.AutoModelForSeq2SeqLM
     return transformers.AutoModelForCausalLM if task.head == "tokens" else transformers.AutoModel
@@ -259,7 +268,7 @@ def _load_module(
     }
     if method is not None and method.four_bit:
         options |= _four_bit(method, compute, device)
-    kind = auto_class(task)
+    kind = auto_class(base, task)
     try:
         module: nn.Module = kind.from_pretrained(
             base.folder, attn_implementation=attention, **options

@@ -133,7 +133,7 @@ class TokenNetwork(Body):
         targets = wanted[counted]
         if not _plain_head(self.core.config):
             logits = self.run(batch.ids, batch=batch).logits
-            return _logprobs(logits[:, :-1][counted], targets)
+            return plain_logprobs(logits[:, :-1][counted], targets)
         states = self._flat_states(batch, counted)
         if states is None:
             states = self.hidden(batch)[:, :-1][counted]
@@ -203,7 +203,7 @@ class TagNetwork(Body):
 
     def tag_scores(self, batch: Batch) -> torch.Tensor:
         """Scores [B, T, C], float32; those of the padding mean nothing."""
-        states, _ = _states(self, batch.ids, batch.lengths, batch=batch)
+        states, _ = states_of(self, batch.ids, batch.lengths, batch=batch)
         scores: torch.Tensor = self.head(self.dropout(states[0].float()))
         return scores
 
@@ -234,7 +234,7 @@ def _new_head(core: Any, outputs: int) -> nn.Linear:
     return head
 
 
-def _states(
+def states_of(
     network: Body, ids: torch.Tensor, lengths: torch.Tensor, **how: Any
 ) -> tuple[Any, torch.Tensor]:
     """The output for right-padded ids, and which places are real tokens [B, T]. ``how``: what
@@ -249,7 +249,7 @@ def pool(
     network: Body, ids: torch.Tensor, lengths: torch.Tensor, pooling: str, **how: Any
 ) -> torch.Tensor:
     """Float32 vectors [B, D]: the states brought to one vector a row. ``how``: see ``Body.run``."""
-    out, inside = _states(network, ids, lengths, **how)
+    out, inside = states_of(network, ids, lengths, **how)
     states: torch.Tensor = out[0]
     if pooling == "first":
         through_pooler: torch.Tensor | None = getattr(out, "pooler_output", None)
@@ -324,7 +324,7 @@ def logprobs_of_head(
         starts = range(0, len(targets), HEAD_CHUNK) if len(targets) else (0,)
         parts = [slice(start, start + HEAD_CHUNK) for start in starts]
         added: Any = 0.0 if bias is None else bias
-        return torch.cat([_logprobs(head(states[p]) + added, targets[p]) for p in parts])
+        return torch.cat([plain_logprobs(head(states[p]) + added, targets[p]) for p in parts])
     own = head.bias if bias is None else bias if head.bias is None else head.bias + bias
     result: torch.Tensor = FrozenHeadLogprobs.apply(  # type: ignore[no-untyped-call]
         states, targets, head.weight, own
@@ -332,7 +332,7 @@ def logprobs_of_head(
     return result
 
 
-def _logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+def plain_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -nn.functional.cross_entropy(logits.float(), targets, reduction="none")
 
 

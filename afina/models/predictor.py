@@ -14,8 +14,9 @@ from afina.errors import ModelError, RequestError
 from afina.models.embed import Embedder
 from afina.models.generate import generate, stream
 from afina.models.length import shorten, shorten_prompt
-from afina.models.likelihood import answer_losses, check_fits, label_scores
+from afina.models.likelihood import check_fits, label_scores, summed_losses
 from afina.models.load import Model
+from afina.models.masked import MaskedNetwork
 from afina.models.places import place_answers
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
@@ -43,9 +44,10 @@ class TunedModel:
         self.created = created
         self.batch_size = batch_size
         reads = model.task.reads_source
+        writes = () if isinstance(model.network, MaskedNetwork) else model.task.serves
         self.context_length = model.context_length * (2 if reads else 1)
         self.kinds: frozenset[str] = frozenset(
-            model.task.serves if reads else {*model.task.serves, "embedding"}
+            model.task.serves if reads else {*writes, "embedding"}
         )
         self._embedder = None if reads else Embedder.of(model)
 
@@ -95,6 +97,12 @@ class TunedModel:
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         """One answer for each input, in order. Raises ModelError for one that is too long."""
+        if isinstance(self.model.network, MaskedNetwork):
+            raise RequestError(
+                f"{self.name} guesses hidden tokens: it writes no text",
+                where="model",
+                do="ask it for vectors, or take its folder as the base of another recipe",
+            )
         if self.model.head == "tags":
             return place_answers(self.model, inputs, self.batch_size)
         whole = [self.whole_prompt(given) for given in inputs]
@@ -127,7 +135,7 @@ class TunedModel:
         if isinstance(self.task, Score):  # log-odds of being the better one, up to a constant
             scores = label_scores(self.model, [r.ids for r in rows], self.batch_size)
             return [(-own[0], 1) for own in scores]
-        return _summed(self.model, rows)
+        return summed_losses(self.model, rows)
 
     # ------------------------------------------------------------------ what is served
 
@@ -222,14 +230,6 @@ def write_answers(
         )
         for one in written
     ]
-
-
-def _summed(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
-    """The sums over all stretches of a row that are right (not those over a worse answer)."""
-    parts = [[row, *(s for s in row.others if s.worth > 0)] for row in rows]
-    found = iter(answer_losses(model, [part for row in parts for part in row]))
-    each = [[next(found) for _ in row] for row in parts]
-    return [(sum(nats for nats, _ in row), sum(count for _, count in row)) for row in each]
 
 
 def find_device(wished: str) -> str:

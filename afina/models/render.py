@@ -27,10 +27,14 @@ class ChatRenderer:
     Control tokens written inside a message are encoded as the text they are, never as control.
     """
 
-    def __init__(self, tokenizer: Any, start: int | None = None) -> None:
-        """``start``: the token with which the decoder of an encoder-decoder begins."""
+    def __init__(
+        self, tokenizer: Any, start: int | None = None, *, both_sides: bool = False
+    ) -> None:
+        """``start``: the token with which the decoder of an encoder-decoder begins. ``both_sides``:
+        for an encoder, which sees what comes after a token too."""
         self.tokenizer = tokenizer
         self.start = start
+        self.both_sides = both_sides
         self._languages: dict[tuple[str, bool], Any] = {}
         self.has_template = bool(getattr(tokenizer, "chat_template", None))
         self._backend = copy.deepcopy(tokenizer.backend_tokenizer)
@@ -86,6 +90,12 @@ class ChatRenderer:
         if self._separates_pairs:
             return tuple(self._literal.encode(text, second, add_special_tokens=True).ids)
         return self.text(f"{text}\n{second}")
+
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The special tokens that the tokenizer puts before and behind a text."""
+        found = self._literal.encode("a", add_special_tokens=True)
+        real = [i for i, special in enumerate(found.special_tokens_mask) if not special]
+        return tuple(found.ids[: real[0]]), tuple(found.ids[real[-1] + 1 :])
 
     def words(self, words: Sequence[str]) -> tuple[tuple[int, ...], tuple[int | None, ...]]:
         """Ids of words with one space between them, and the first token of each.

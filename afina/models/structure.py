@@ -111,7 +111,7 @@ def check_structure(
         )
     if _renames(str(config.model_type)):
         return  # stored under other names: Transformers' own loading joins them
-    missing = sorted(n for n in expected if n not in found and "pooler" not in n)
+    missing = missing_weights(config, kind, stored)
     if missing:
         raise ModelError(
             f"{len(missing)} weights are missing: {names(missing)}",
@@ -120,13 +120,26 @@ def check_structure(
         )
 
 
-def _expected(config: Any, kind: Kind) -> tuple[dict[str, tuple[int, ...]], str]:
+def missing_weights(
+    config: Any, kind: Kind | Literal["masked"], stored: Mapping[str, StoredTensor]
+) -> list[str]:
+    """Weights of the network that no stored tensor fills, its pooler left aside. ``masked``: an
+    encoder with its head over the vocabulary."""
+    expected, prefix = _expected(config, kind)
+    found = _matched(expected, prefix, stored)
+    return sorted(n for n in expected if n not in found and "pooler" not in n)
+
+
+def _expected(
+    config: Any, kind: Kind | Literal["masked"]
+) -> tuple[dict[str, tuple[int, ...]], str]:
     """Shapes by name of a network's weights, tied ones once, and the prefix of its body."""
     import torch
     import transformers
 
-    makers: dict[Kind, Any] = {
+    makers: dict[str, Any] = {
         "encoder": transformers.AutoModel,
+        "masked": transformers.AutoModelForMaskedLM,
         "decoder": transformers.AutoModelForCausalLM,
         "seq2seq": transformers.AutoModelForSeq2SeqLM,
     }

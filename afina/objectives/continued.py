@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar, Literal
 
+from pydantic import Field
+
 from afina.types import (
     IGNORED,
     Batch,
@@ -21,9 +23,14 @@ from afina.types import (
 
 class Continue(Objective):
     """Go on with the pre-training on texts of a field (Gururangan et al. 2020, arXiv 2004.10964): the
-    cross-entropy of each token with the text before it, a mean over tokens. For task: text."""
+    cross-entropy of each token with the text before it, a mean over tokens; for an encoder that of the
+    tokens that are hidden from it. For task: text."""
 
     name: Literal["continue"] = "continue"
+    masked: float | None = Field(None, gt=0.0, le=0.5)
+    """Share of the tokens that is hidden, anew in every epoch (encoders only); left out: 0.15."""
+    whole_words: bool = False
+    """Hide all tokens of a word together (encoders only)."""
 
     needs: ClassVar[tuple[type[Example], ...]] = (TextExample,)
 

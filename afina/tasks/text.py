@@ -51,8 +51,11 @@ class Text(Task):
     def encode(self, example: Example, renderer: Renderer) -> Encoded:
         """The text in stretches, each token but the very first in the loss exactly once.
 
-        A stretch begins with the last token of the one before, from which its first is predicted.
+        A stretch begins with the last token of the one before, from which its first is predicted. An
+        encoder guesses every token, and reads each stretch within its own special tokens.
         """
+        if renderer.both_sides:
+            return self._framed(example, renderer)
         ids = renderer.text(cast(TextExample, example).text)
         before = min(self.overlap, self.window // 2) + 1
         parts: list[Encoded] = []
@@ -64,6 +67,22 @@ class Text(Task):
             part = ids[start:end]
             parts.append(Encoded(example.id, part, (*(IGNORED,) * seen, *part[seen:])))
             done = end
+        return replace(parts[0], others=tuple(parts[1:]))
+
+    def _framed(self, example: Example, renderer: Renderer) -> Encoded:
+        before, after = renderer.frame()
+        ids = renderer.text(cast(TextExample, example).text)
+        ids = ids[len(before) : len(ids) - len(after)]
+        size = self.window - len(before) - len(after)
+        parts: list[Encoded] = []
+        done = 0
+        while done < len(ids) or not parts:
+            start = max(0, done - min(self.overlap, size // 2))
+            part = ids[start : start + size]
+            seen = (*(IGNORED,) * (len(before) + done - start), *part[done - start :])
+            targets = (*seen, *(IGNORED,) * len(after))
+            parts.append(Encoded(example.id, (*before, *part, *after), targets))
+            done = start + size
         return replace(parts[0], others=tuple(parts[1:]))
 
     def length(self, example: Example, renderer: Renderer) -> int:

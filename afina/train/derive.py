@@ -129,7 +129,7 @@ def derive_train(
         **_derive_rates(book, recipe, task, method, base),
         **_derive_arithmetic(book, recipe, machine),
         "micro_batch_size": size,
-        "flat": _derive_flat(book, recipe, task, method, rows, (batch, size), machine),
+        "flat": _derive_flat(book, recipe, task, method, base, rows, (batch, size), machine),
         "save_every_steps": book.take(
             "train.save_every_steps", train.save_every_steps, each, "at each evaluation", "steps"
         ),
@@ -169,13 +169,15 @@ def _derive_flat(
     recipe: Recipe,
     task: Task,
     method: Method,
+    base: Base,
     rows: Rows,
     sizes: tuple[int, int],
     machine: Machine,
 ) -> bool:
     """Whether rows are laid end to end. ``sizes``: rows of a step and of a pass."""
     train = recipe.train
-    apart = task.head != "tokens" or task.reads_source or bool(method.virtual_tokens)
+    writes = task.head == "tokens" and base.kind == "decoder"
+    apart = not writes or bool(method.virtual_tokens)
     if apart or machine.device != "cpu" or train.exact:
         if train.flat:
             raise RecipeError(

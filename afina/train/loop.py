@@ -18,6 +18,7 @@ import torch
 
 from afina.errors import Interrupted, TrainingError
 from afina.models.load import DTYPES, Model, load
+from afina.models.masked import MaskedNetwork, Masker
 from afina.models.render import ChatRenderer
 from afina.models.sources import Base
 from afina.store import Run
@@ -35,6 +36,7 @@ from afina.train.rows import Rows
 from afina.train.stopping import stop_on_signal
 from afina.train.validation import validate
 from afina.train.weights import rate_share, sha256_of
+from afina.types import Encoded
 
 TRIM_EVERY = 16
 """Steps between two times that unused memory is given back; the pages of one step in so many."""
@@ -122,6 +124,11 @@ class Training:
         self.bottom = find_bottom(self.model, train.frozen_bottom, (rows, validation), run)
         self.rows = observed(self.model, recipe.objective, rows)
         self.validation = observed(self.model, recipe.objective, validation)
+        self.masker: Masker | None = None
+        if isinstance(self.model.network, MaskedNetwork):
+            self.masker = Masker.of(self.model.renderer, recipe.objective)
+            held = enumerate(self.validation)
+            self.validation = tuple(self.masker.hide(r, (train.seed, 1, i)) for i, r in held)
         self.schedule = Schedule([r.longest for r in self.rows], train.batch_size, train.seed)
         found = state.restore(run, self.weights)
         if found is None and isinstance(recipe.task, Pooled) and recipe.task.head_start == "fitted":
@@ -170,7 +177,7 @@ class Training:
         not matter how the batch is cut.
         """
         objective = self.plan.recipe.objective
-        rows = [self.rows[i] for i in self.schedule.step(step)]
+        rows = [self._as_seen(i, step) for i in self.schedule.step(step)]
         told: dict[str, float] = {}
         if self.rollouts is not None:
             rows, told = self.rollouts.rows_of(rows, step)
@@ -205,6 +212,13 @@ class Training:
         at.stretch_weight += weight
         rate = float(self.train.learning_rate or 0.0) * share
         return {"loss": total, "learning_rate": rate, "gradient_norm": norm, **told}
+
+    def _as_seen(self, row: int, step: int) -> Encoded:
+        """A row as it is learned at a step: some of its tokens hidden, if that is what is learned."""
+        if self.masker is None:
+            return self.rows[row]
+        epoch = step // self.plan.steps_per_epoch
+        return self.masker.hide(self.rows[row], (self.train.seed, 0, epoch, row))
 
     def note(self, figures: dict[str, float]) -> None:
         """Write the step into the run's metrics and tell the watcher."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from afina.errors import MachineError, RecipeError
 from afina.models.load import pooling_of
+from afina.models.masked import is_masked
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.sources import Base
@@ -138,7 +139,8 @@ def _derive_bottom(
     assert train.precision in WIDTHS
     size = rows.tokens * base.hidden_size * WIDTHS[train.precision]
     frozen = round(parts.lowest * base.layers)
-    new_rows = isinstance(recipe.objective, Policy)  # written anew at every step
+    # A policy's rows are written anew at every step, and hidden tokens drawn anew in every epoch.
+    new_rows = isinstance(recipe.objective, Policy) or is_masked(base, recipe.task)
     within = train.exact or machine.device != "cpu" or base.kind == "seq2seq" or new_rows
     if within or frozen == 0:
         if train.frozen_bottom not in (None, "within"):
@@ -146,7 +148,7 @@ def _derive_bottom(
                 "there are no frozen layers below the lowest trained one"
                 if frozen == 0
                 else "the frozen layers are worked apart on a CPU only, without train.exact, of "
-                "encoders and decoders only, and not of a policy's own answers",
+                "encoders and decoders only, and not of rows that change while they are learned",
                 where="train.frozen_bottom",
                 do="leave it out, or take method: partial, or lora with layers",
             )
@@ -256,7 +258,7 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
 
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
     with torch.device("meta"):
-        module = auto_class(task).from_config(config)
+        module = auto_class(base, task).from_config(config)
         prefix, layers = block_list(module)
         embedding = module.get_input_embeddings().weight.numel()
         head = module.get_output_embeddings().weight.numel() if task.head == "tokens" else 0
@@ -266,7 +268,7 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
         if task.head != "tokens":
             first = task.head != "tags" and pooling_of(base, task) == "first"
             settle_pooler(module, base.folder, first)
-        module = method.apply(module, task.head)
+        module = method.apply(module, "vector" if is_masked(base, task) else task.head)
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()
     ]

@@ -35,6 +35,13 @@ class Renderer(Protocol):
     stop_ids: frozenset[int]
     """Tokens that end an answer; none where the tokenizer is one of a base that writes no text."""
 
+    both_sides: bool
+    """Whether the network sees what comes after a token too (an encoder)."""
+
+    def frame(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The special tokens before and behind a bare text."""
+        ...
+
     def conversation(
         self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] = ()
     ) -> Rendered:
