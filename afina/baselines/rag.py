@@ -127,7 +127,9 @@ def over_documents(
     return ground(model, index, settings, name=model.name)
 
 
-def open_untuned(base: str, *, say: Callable[[str], None] | None = None) -> TunedModel:
+def open_untuned(
+    base: str, *, max_new_tokens: int | None = None, say: Callable[[str], None] | None = None
+) -> TunedModel:
     """A base that nobody tuned, ready to be served. Raises ModelError for an encoder."""
     import torch
 
@@ -139,5 +141,6 @@ def open_untuned(base: str, *, say: Callable[[str], None] | None = None) -> Tune
     device = find_device("auto")
     dtype = torch.float32 if device == "cpu" else torch.bfloat16
     found = resolve(base, say=say)
-    model = load(found, Generate(answer="text"), None, dtype=dtype, device=device)
+    task = Generate(answer="text", max_new_tokens=max_new_tokens)
+    model = load(found, task, None, dtype=dtype, device=device)
     return TunedModel(model, name=found.name)

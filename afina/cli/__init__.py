@@ -30,6 +30,7 @@ VERBS: dict[str, dict[str, str]] = {
         "run": "The main job: check, plan, train, measure against the baselines, report.",
         "train": "Train a recipe, or go on with an interrupted run; no evaluation.",
         "eval": "Measure a trained run and its baselines on the sealed test.",
+        "judge": "Have people, and a model, say which of two candidates answers better.",
     },
     "Use": {
         "predict": "Answer a file, or what comes through a pipe.",

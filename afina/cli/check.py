@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,8 @@ EXAMPLES = (
     "afina check recipe.yaml --fix --redact reversible --out checked",
     "afina check recipe.yaml --fix --remove personal",
     "afina check recipe.yaml --against served.jsonl",
+    "afina check recipe.yaml --review 200 --out review",
+    "afina check recipe.yaml --fix --reviewed ana.csv --reviewed luis.csv --out reviewed",
     "afina check recipe.yaml --show-loss --rows 5",
     "afina check recipe.yaml --json | jq .dropped",
 )
@@ -36,6 +39,20 @@ Against = Annotated[
 ]
 
 
+Review = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="With --out: write a form of the N rows that most need a look."
+    ),
+]
+ReviewedBy = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="FILE", help="With --fix: a form that somebody filled in. May be repeated."
+    ),
+]
+
+
 class Redact(StrEnum):
     """What a redaction leaves."""
 
@@ -43,35 +60,46 @@ class Redact(StrEnum):
     final = "final"
 
 
+Fix = Annotated[
+    bool,
+    typer.Option("--fix", help="Write a cleaned copy of the files and the list of changes."),
+]
+Remove = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND", help="With --fix: leave out rows with this finding. May be repeated."
+    ),
+]
+RedactAs = Annotated[
+    Redact | None,
+    typer.Option(help="With --fix: replace personal data, with a file of keys or for good."),
+]
+ShowLoss = Annotated[
+    bool,
+    typer.Option("--show-loss", help="Show training rows with the tokens in the loss marked."),
+]
+LossRows = Annotated[int, typer.Option(min=1, help="With --show-loss: how many rows.")]
+
+
 def verb(
     to: Terminal,
     recipe: RecipePath,
     overrides: Overrides = None,
-    fix: Annotated[
-        bool,
-        typer.Option("--fix", help="Write a cleaned copy of the files and the list of changes."),
-    ] = False,
-    remove: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND", help="With --fix: leave out rows with this finding. May be repeated."
-        ),
-    ] = None,
-    redact: Annotated[
-        Redact | None,
-        typer.Option(help="With --fix: replace personal data, with a file of keys or for good."),
-    ] = None,
+    fix: Fix = False,
+    remove: Remove = None,
+    redact: RedactAs = None,
     out: Out = None,
+    review: Review = None,
+    reviewed: ReviewedBy = None,
     against: Against = None,
-    show_loss: Annotated[
-        bool,
-        typer.Option("--show-loss", help="Show training rows with the tokens in the loss marked."),
-    ] = False,
-    rows: Annotated[int, typer.Option(min=1, help="With --show-loss: how many rows.")] = 3,
+    show_loss: ShowLoss = False,
+    rows: LossRows = 3,
 ) -> None:
     """Nothing is written unless --fix or --out says so, and never over anything. With --fix the rows
     that the recipe drops are left out, and texts decoded wrongly are mended; findings are for a
-    person to judge, so their rows stay unless --remove names the kind. With --show-loss, rows whose
+    person to judge, so their rows stay unless --remove names the kind. --review writes a form (decide
+    keep, change or drop for each row; with change the right answer), --reviewed reads what several
+    people filled in: what most want is done, and their agreement is told. With --show-loss, rows whose
     answer is cut off or whose loss is empty are refused. Marked tokens are in colour on a terminal
     and between ⟦ and ⟧ elsewhere.
     """
@@ -79,7 +107,13 @@ def verb(
     from afina.cli import draw, draw_data
     from afina.recipe import load_recipe
 
-    _refuse_without_fix(fix, remove, redact)
+    _refuse_without_fix(fix, {"--remove": remove, "--redact": redact, "--reviewed": reviewed})
+    if review is not None and (fix or out is None):
+        raise RequestError(
+            "the form goes into a new folder of its own",
+            where="--review",
+            do="name one with --out, without --fix",
+        )
     asked = load_recipe(recipe, overrides or (), home=to.home)
     if show_loss:
         shown = flow.show_loss(asked, rows, say=to.say)
@@ -92,11 +126,16 @@ def verb(
         facts |= {"against": flow.against(asked, dataset, against).as_dict()}
     if fix:
         folder = out or recipe.with_name(f"{recipe.stem}-checked")
-        done = flow.fix(asked, dataset, folder, remove=remove or (), redact=_kind(redact))
+        people = flow.read_review(dataset, reviewed) if reviewed else None
+        done = flow.fix(
+            asked, dataset, folder, remove=remove or (), redact=_kind(redact), reviewed=people
+        )
         facts |= {"fixed": done.as_dict()}
+        facts |= {"reviewed": people.as_dict()} if people else {}
     elif out is not None:
         flow.write_findings(dataset, out)
         facts |= {"findings": str(out / "findings.jsonl")}
+        facts |= {"review": flow.write_review(dataset, out, review)} if review else {}
     to.answer(facts, lambda console: draw_data.check(console, facts))
 
 
@@ -106,8 +145,8 @@ def _kind(redact: Redact | None) -> Redaction | None:
     return "reversible" if redact is Redact.reversible else "final"
 
 
-def _refuse_without_fix(fix: bool, remove: Any, redact: Any) -> None:
-    for name, value in (("--remove", remove), ("--redact", redact)):
+def _refuse_without_fix(fix: bool, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
         if value and not fix:
             raise RequestError(
                 "nothing is changed without --fix", where=name, do=f"add --fix, or leave {name} out"

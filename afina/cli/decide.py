@@ -9,7 +9,7 @@ import typer
 from afina.cli.arguments import Overrides, RecipePath
 from afina.cli.terminal import Terminal
 from afina.errors import RequestError
-from afina.evaluate.figures import LANGUAGES
+from afina.evaluate.figures import language_named
 
 EXAMPLES = (
     "afina decide recipe.yaml",
@@ -46,11 +46,7 @@ def verb(
         raise RequestError(
             "--curve and --bases each ask for one part", where="afina decide", do="take one of them"
         )
-    words = next((known for known in LANGUAGES if known == language), None)
-    if words is None:
-        raise RequestError(
-            f"no language is called {language}", where="--language", do=f"{' or '.join(LANGUAGES)}"
-        )
+    words = language_named(language)
     asked = load_recipe(recipe, overrides or (), home=to.home)
     with Progress(to) as progress:
         if curve:

@@ -86,8 +86,12 @@ def check(console: Console, found: Mapping[str, Any]) -> None:
         draw_findings.against(console, found["against"])
     if "fixed" in found:
         draw_findings.fixed(console, found["fixed"])
+        if "reviewed" in found:
+            draw_findings.reviewed(console, found["reviewed"])
     elif "findings" in found:
         console.print(Text(f"every finding: {found['findings']}"))
+        if "review" in found:
+            draw_findings.review(console, found["review"])
 
 
 def _near(near: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from afina.cli import draw
+
 PLACES_SHOWN = 3
 LANGUAGES_SHOWN = 4
 SENTENCES = {
@@ -60,6 +62,8 @@ def _figures(quality: Mapping[str, Any]) -> Iterator[str]:
     benchmark = quality["leaks"]["benchmark"]
     if benchmark:
         yield f"benchmark: {quality['leaks']['leaked']:,} of {benchmark:,} questions stand in the rows"
+        if unread := quality["leaks"].get("benchmark_dropped"):
+            yield f"  {unread:,} rows of the benchmark could not be used"
 
 
 def _plural(count: int) -> str:
@@ -83,7 +87,12 @@ def fixed(console: Console, done: Mapping[str, Any]) -> None:
 def against(console: Console, found: Mapping[str, Any]) -> None:
     """What ``--against`` compared: drift in yellow."""
     console.print()
-    console.print(Text(f"{found['rows']:,} rows beside {found['sample']:,} of the sample:"))
+    of_rows, of_sample = (
+        f" (drawn from {found[of]:,})" if found[of] > found[part] else ""
+        for part, of in (("rows", "of_rows"), ("sample", "of_sample"))
+    )
+    sizes = f"{found['rows']:,} rows{of_rows} beside {found['sample']:,} of the sample{of_sample}:"
+    console.print(Text(sizes))
     for one in found["measures"]:
         said = "drift" if one["drifted"] else "no drift"
         line = f"  {one['name']}: {said}; {one['what']} (p {one['p_value']:.2g})"
@@ -93,3 +102,27 @@ def against(console: Console, found: Mapping[str, Any]) -> None:
         console.print(
             Text(f"  {found['unseen_words']:.1%} of its words are new: {words}", style="dim")
         )
+
+
+def review(console: Console, found: Mapping[str, Any]) -> None:
+    """The form of rows that need a look."""
+    more = f" ({found['beyond']:,} more need one)" if found["beyond"] else ""
+    test = found["test_rows_not_shown"]
+    draw.facts(
+        console,
+        [
+            ("to review", f"{found['rows']:,} rows{more}: {', '.join(found['files'])}"),
+            ("sealed", f"{test:,} test rows need a look too and are not shown" if test else None),
+            ("fill in", "decision: keep, change or drop; with change, right: the right answer"),
+            ("then", "afina check RECIPE --fix --reviewed FILE… --out DIR"),
+        ],
+    )
+
+
+def reviewed(console: Console, found: Mapping[str, Any]) -> None:
+    """What people decided, and how far they agree."""
+    from afina.cli.draw_judge import agreement
+
+    counts = [f"{found[k]:,} {k}" for k in ("kept", "changed", "dropped", "unresolved")]
+    draw.facts(console, [("reviewed", f"{found['items']:,} rows: {', '.join(counts)}")])
+    agreement(console, found["agreement"])

@@ -77,6 +77,7 @@ def data(console: Console, value: Mapping[str, Any]) -> None:
                 f"{value['test']:,} test",
             ),
             ("replay", replay_line(value.get("replay"))),
+            ("made", f"{value['made']:,} of the training rows" if "made" in value else None),
         ],
         title="Data",
     )

@@ -25,7 +25,6 @@ from afina.data.findings import Placed
 from afina.data.language import identify
 from afina.data.leaks import question
 from afina.errors import DataError
-from afina.types import LabelledExample
 
 Floats = npt.NDArray[np.float64]
 MOST_ROWS = 5_000
@@ -65,6 +64,8 @@ class Comparison:
     new_words: tuple[tuple[str, int], ...]
     unseen: float
     """Share of the sample's words that no row to learn from has."""
+    of: tuple[int, int]
+    """Rows and rows of the sample there were, before ``MOST_ROWS`` of each were drawn."""
 
     @property
     def drifted(self) -> bool:
@@ -76,6 +77,8 @@ class Comparison:
         return {
             "rows": self.rows,
             "sample": self.sample,
+            "of_rows": self.of[0],
+            "of_sample": self.of[1],
             "drifted": self.drifted,
             "measures": [asdict(measure) for measure in self.measures],
             "unseen_words": self.unseen,
@@ -100,11 +103,13 @@ def compare(rows: Sequence[Placed], sample: Sequence[str], seed: int = 7) -> Com
     ours, theirs = [text for text, _ in learned], [text for text, _ in asked]
     found = [_length(ours, theirs), _words(ours, theirs, seed)]
     found.append(_counts("languages", [identify(t) for t in ours], [identify(t) for t in theirs]))
-    labelled = [row for _, row in learned if row is not None and _one_label(row)]
-    if len(labelled) == len(learned) and len({_label(row) for row in labelled}) > 1:
-        found.append(_counts("labels", *_predicted(labelled, ours, theirs)))
+    labels = [label_errors.one_label(row) if row is not None else None for _, row in learned]
+    if None not in labels and len(set(labels)) > 1:
+        ids = [row.example.id for _, row in learned if row is not None]
+        found.append(_counts("labels", *_predicted(list(map(str, labels)), ids, ours, theirs)))
     new, unseen = _new_words(ours, theirs)
-    return Comparison(len(learned), len(asked), tuple(_corrected(found)), new, unseen)
+    of = (len(rows), len(sample))
+    return Comparison(len(learned), len(asked), tuple(_corrected(found)), new, unseen, of)
 
 
 def _drawn(some: Sequence[tuple[str, Placed | None]], name: str) -> list[tuple[str, Placed | None]]:
@@ -193,17 +198,17 @@ def _counts(name: str, ours: Sequence[str], theirs: Sequence[str]) -> Raw:
 
 
 def _predicted(
-    rows: Sequence[Placed], ours: Sequence[str], theirs: Sequence[str]
+    given: Sequence[str], ids: Sequence[str], ours: Sequence[str], theirs: Sequence[str]
 ) -> tuple[list[str], list[str]]:
     """The label that a model gives each text of both sides; ours by one that has not seen it."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.naive_bayes import MultinomialNB
 
-    names = sorted({_label(row) for row in rows})
-    labels = np.array([names.index(_label(row)) for row in rows])
+    names = sorted(set(given))
+    labels = np.array([names.index(label) for label in given])
     made = TfidfVectorizer(sublinear_tf=True, token_pattern=r"(?u)\b\w+\b")
     table, other = made.fit_transform(ours), made.transform(theirs)
-    folds = label_errors.folds_of(labels, [row.example.id for row in rows])
+    folds = label_errors.folds_of(labels, ids)
     own = label_errors.out_of_fold(labels, table, folds).argmax(axis=1)
     # Each fold's model answers a part of the sample, so both sides meet models of one size.
     answers = np.zeros(len(theirs), dtype=np.int64)
@@ -215,14 +220,6 @@ def _predicted(
         if len(mine):
             answers[mine] = model.predict(other[mine])
     return [names[i] for i in own], [names[i] for i in answers]
-
-
-def _one_label(row: Placed) -> bool:
-    return isinstance(row.example, LabelledExample) and len(row.example.labels) == 1
-
-
-def _label(row: Placed) -> str:
-    return row.example.labels[0]  # type: ignore[attr-defined, no-any-return]
 
 
 def _corrected(found: Sequence[Raw]) -> list[Measure]:

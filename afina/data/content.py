@@ -191,6 +191,11 @@ def near_input(example: Example, normal: str) -> str:
     return normalise(example.context) if isinstance(example, QuestionExample) else normal
 
 
+def composed(text: str) -> str:
+    """Text as it is compared letter by letter: NFC, one kind of line end, no space around it."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
 # ---------------------------------------------------------------------------- normal form
 
 

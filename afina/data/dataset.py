@@ -367,7 +367,8 @@ def _fingerprint(
     handling: near.Handling,
 ) -> str:
     recipe: dict[str, Any] = data.model_dump(
-        mode="json", exclude={"train", "validation", "test", "encoding", "benchmark", "replay"}
+        mode="json",
+        exclude={"train", "validation", "test", "encoding", "benchmark", "replay", "augment"},
     )
     recipe["near_duplicates"] = handling
     recipe |= {part: getattr(data, part) is not None for part in ("validation", "test")}

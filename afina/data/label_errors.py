@@ -13,6 +13,7 @@ thousand take seconds); whoever has better vectors gives them. Knows no tokens, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -124,55 +125,72 @@ def vectors(texts: Sequence[str]) -> Any:
     return made.fit_transform(texts)
 
 
-def find(rows: Sequence[Placed], features: Any = None) -> Section:
-    """The rows with one label each, the suspect ones listed in order.
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """The rows that were looked at, in the order of ``ranked``, and their labels."""
+
+    rows: Sequence[Placed]
+    of: int
+    names: Sequence[str]
+    ranked: Ranked
+
+
+def look(rows: Sequence[Placed], features: Any = None) -> Looked | None:
+    """Rank the rows with one label each; None where there is nothing to tell apart.
 
     ``features`` [rows, n] in place of tf-idf, for instance embeddings of the same rows.
     """
-    chosen = [
-        i
-        for i, row in enumerate(rows)
-        if isinstance(row.example, LabelledExample) and len(row.example.labels) == 1
-    ]
-    chosen = _enough(rows, chosen)
+    chosen = _enough(rows, [i for i, row in enumerate(rows) if one_label(row) is not None])
     looked_at = len(chosen)
     if len(chosen) > MOST_ROWS:
         chosen = sorted(chosen, key=lambda i: digest(f"labels {rows[i].example.id}"))[:MOST_ROWS]
         chosen = _enough(rows, sorted(chosen))
-    names = sorted({_label(rows[i]) for i in chosen})
+    given = [str(one_label(rows[i])) for i in chosen]
+    names = sorted(set(given))
     if len(names) < 2:
-        return Section({"looked_at": 0, "of": len(rows), "estimated": 0})
+        return None
     number = {name: n for n, name in enumerate(names)}
-    labels = np.array([number[_label(rows[i])] for i in chosen])
+    labels = np.array([number[label] for label in given])
     texts = [rows[i].example.text for i in chosen]  # type: ignore[attr-defined]
     try:
         table = vectors(texts) if features is None else features[chosen]
     except ValueError:  # no word occurs twice
-        return Section({"looked_at": 0, "of": len(rows), "estimated": 0})
+        return None
     folds = folds_of(labels, [rows[i].example.id for i in chosen])
     ranked = rank(labels, out_of_fold(labels, table, folds))
+    return Looked([rows[i] for i in chosen], looked_at, names, ranked)
+
+
+def find(rows: Sequence[Placed], features: Any = None) -> Section:
+    """The suspect rows of ``look``, listed in order."""
+    looked = look(rows, features)
+    if looked is None:
+        return Section({"looked_at": 0, "of": len(rows), "estimated": 0})
+    ranked = looked.ranked
     findings = [
-        _finding(rows[chosen[i]], names[ranked.other[i]], float(ranked.margin[i]))
+        _finding(looked.rows[i], looked.names[ranked.other[i]], float(ranked.margin[i]))
         for i in ranked.errors.tolist()
     ]
-    figures = {"looked_at": len(chosen), "of": looked_at, "estimated": len(findings)}
+    figures = {"looked_at": len(looked.rows), "of": looked.of, "estimated": len(findings)}
     return Section(figures, findings)
 
 
 def _enough(rows: Sequence[Placed], chosen: Sequence[int]) -> list[int]:
     """Only rows of classes that are large enough."""
-    counts: dict[str, int] = {}
-    for i in chosen:
-        counts[_label(rows[i])] = counts.get(_label(rows[i]), 0) + 1
-    return [i for i in chosen if counts[_label(rows[i])] >= FEW_OF_A_CLASS]
+    counts = Counter(one_label(rows[i]) for i in chosen)
+    return [i for i in chosen if counts[one_label(rows[i])] >= FEW_OF_A_CLASS]
 
 
-def _label(row: Placed) -> str:
-    return row.example.labels[0]  # type: ignore[attr-defined, no-any-return]
+def one_label(row: Placed) -> str | None:
+    """The label of a row that has exactly one."""
+    example = row.example
+    if isinstance(example, LabelledExample) and len(example.labels) == 1:
+        return example.labels[0]
+    return None
 
 
 def _finding(row: Placed, other: str, margin: float) -> Finding:
-    own = _label(row)
+    own = one_label(row)
     return Finding(
         "label_error",
         row.example.id,

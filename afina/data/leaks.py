@@ -61,6 +61,7 @@ def find(rows: Sequence[Placed], data: Data) -> Section:
     findings.sort(key=lambda f: (-(f.score or 0.0), f.id))
     figures = {
         "benchmark": len(asked),
+        "benchmark_dropped": len(reading.dropped),
         "leaked": len({f.facts["benchmark"] for f in findings}),
         "how": dict(Counter(f.what.split(":")[0] for f in findings)),
     }

@@ -21,15 +21,18 @@ from afina.data.findings import KINDS
 from afina.data.formats import Wanted
 from afina.data.personal import Redactor
 from afina.data.reading import rows_by_file
+from afina.data.review import with_answer
 from afina.data.rows import Notes, Problem, Row, file_and_row
 from afina.data.sources import HubSource, display_names, find
 from afina.errors import DataError, RequestError, nearest
-from afina.recipe.knobs import Data
+from afina.recipe.knobs import Columns, Data
 from afina.store import durable
 from afina.types import Example
 
 Redaction = Literal["reversible", "final"]
 CHANGES, FINDINGS, KEYS = "changes.jsonl", "findings.jsonl", "keys.json"
+Decision = tuple[str, str | None, Mapping[str, str]]
+"""The answer of a row, the one that people want (None: leave it out), and who wants what."""
 STAY = ("limit",)
 """Reasons for which a row is not used though nothing is wrong with it."""
 
@@ -68,17 +71,18 @@ def mend(
     *,
     remove: Sequence[str] = (),
     redact: Redaction | None = None,
+    reviewed: Mapping[str, Decision] | None = None,
 ) -> Mended:
     """Write the cleaned files, ``changes.jsonl`` and, for a reversible redaction, ``keys.json``.
 
     ``check`` is the thorough one of the same data; ``shapes`` are those of its rows; ``remove`` names
-    kinds of its findings whose rows are left out too. Raises RequestError if the folder holds
-    anything or a kind is not known.
+    kinds of its findings whose rows are left out too; ``reviewed``: what people decided of rows, by
+    place. Raises RequestError if the folder holds anything or a kind is not known.
     """
     reasons = _reasons(check, remove)
     make_new(folder)
     redactor = Redactor(reversible=redact == "reversible") if redact else None
-    mender = _Mender(reasons, redactor)
+    mender = _Mender(reasons, redactor, reviewed or {}, data.columns)
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     given = {part: source for part, source in sources.items() if source is not None}
     names = _names(given)
@@ -128,12 +132,20 @@ def _names(given: Mapping[str, Any]) -> dict[Path, str]:
 class _Mender:
     """Row by row: what goes, what is changed, and the list of both."""
 
-    def __init__(self, reasons: Mapping[str, tuple[str, str]], redactor: Redactor | None) -> None:
+    def __init__(
+        self,
+        reasons: Mapping[str, tuple[str, str]],
+        redactor: Redactor | None,
+        reviewed: Mapping[str, Decision],
+        columns: Columns,
+    ) -> None:
         self.changes: list[dict[str, Any]] = []
         self.removed: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
         self._reasons = reasons
         self._redactor = redactor
+        self._reviewed = reviewed
+        self._columns = columns
 
     def lines(self, rows: Iterator[Row | Problem]) -> Iterator[str]:
         """A line of JSON for each row that stays."""
@@ -148,8 +160,25 @@ class _Mender:
                 line = place | {"change": "removed", "reason": reason}
                 self.changes.append(line | ({"instead": instead} if instead else {}))
                 continue
-            values = {c: self._mended(v, str(c), place) for c, v in row.values.items()}
+            reviewed = self._decided(row, place)
+            if reviewed is None:
+                continue
+            values = {c: self._mended(v, str(c), place) for c, v in reviewed.items()}
             yield json.dumps(values, ensure_ascii=False)
+
+    def _decided(self, row: Row, place: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The row as people want it; None if it goes."""
+        if row.where not in self._reviewed:
+            return row.values
+        was, new, by = self._reviewed[row.where]
+        line = {**place, "reason": "review", "by": dict(by)}
+        if new is None:
+            self.removed["review"] += 1
+            self.changes.append(line | {"change": "removed"})
+            return None
+        self.changed["review"] += 1
+        self.changes.append(line | {"change": "changed"})
+        return with_answer(row.values, was, new, self._columns, row.where)
 
     def _mended(self, value: Any, column: str, place: Mapping[str, Any]) -> Any:
         if isinstance(value, list):

@@ -17,7 +17,6 @@ from afina.errors import AfinaError
 from afina.types import Example, Task
 
 if TYPE_CHECKING:
-    from afina.baselines import Baseline
     from afina.decide.rows import Rows
     from afina.evaluate.scorer import Scorer
     from afina.models.sources import Base
@@ -140,19 +139,10 @@ def _fit(
     recipe: Recipe, rows: Rows, base: Base, sample: Sequence[Example], scorer: Scorer
 ) -> tuple[str, str, float]:
     """(measure, which way is better, value) of an untuned base with a plain prompt."""
-    from afina.baselines import build
     from afina.evaluate.single import value_of
+    from afina.flow.measuring import build_asked
 
-    predictor: Baseline = build(
-        "zero_shot",
-        task=rows.task,
-        train=rows.train,
-        base=base,
-        settings=recipe.evaluate,
-        seed=recipe.train.seed,
-        device=recipe.train.device,
-        precision=recipe.train.precision,
-    )
+    predictor = build_asked("zero_shot", recipe, rows.task, base, rows.train, rows.choice)
     likelihood = getattr(predictor, "negative_log_likelihood", None)
     if likelihood is not None:
         nats = sum(loss for loss, _ in likelihood(sample))

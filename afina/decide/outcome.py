@@ -85,7 +85,13 @@ def outcome(
         hits=hits,
         break_even=even,
         costs=money,
-        notes=(_locked(desk.rows), *_said_of_hits(desk, hits), *_next(curve), *notes),
+        notes=(
+            _locked(desk.rows),
+            *_left_aside(recipe),
+            *_said_of_hits(desk, hits),
+            *_next(curve),
+            *notes,
+        ),
         assumptions=_assumptions(recipe),
         seconds=time.perf_counter() - started,
     )
@@ -199,6 +205,11 @@ def _locked(rows: Rows) -> Said:
         "locked",
         {"locked": len(rows.locked), "choice": len(rows.choice), "sealed": rows.sealed},
     )
+
+
+def _left_aside(recipe: Recipe) -> tuple[Said, ...]:
+    """What the recipe asks for and the short trials do without."""
+    return (Said("not_augmented"),) if recipe.data.augment is not None else ()
 
 
 def _assumptions(recipe: Recipe) -> tuple[Said, ...]:

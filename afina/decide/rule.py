@@ -150,10 +150,13 @@ def _remarks(seen: Seen, way: str) -> list[Said]:
         worst = own.low if seen.scorer.sign > 0 else own.high
         if worst is None or not seen.reaches(worst):
             found.append(Said("goal_not_sure", _values(seen, way)))
+    short = own is not None and seen.judged.at_least is not None and not seen.reaches(own.value)
+    if short and seen.changes in OFTEN and seen.kinds.get(way) == "documents":
+        found.append(Said("way_short", _values(seen, way)))
     tuned = seen.tuned
     if tuned is None or way == tuned:
         return found
-    if own is not None and seen.better(seen.score(tuned).value, own.value):
+    if own is not None and not short and seen.better(seen.score(tuned).value, own.value):
         found.append(Said("tuning_adds", _values(seen, tuned, way)))
     if seen.still_falling:
         found.append(Said("trial_was_short", {"tuned": tuned, "steps": seen.steps}))

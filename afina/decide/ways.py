@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from afina.baselines import BASELINES, build
+from afina.baselines import BASELINES
 from afina.errors import RecipeError, nearest
-from afina.flow.measuring import Candidate
+from afina.flow.measuring import Candidate, build_asked
 from afina.recipe import Recipe
 from afina.tasks import Classify, Generate
 from afina.types import Answer, Input, Task
@@ -130,20 +131,8 @@ def names_of(recipe: Recipe, task: Task, base: Base) -> list[str]:
 def untrained(recipe: Recipe, rows: Rows, base: Base, names: Sequence[str], say: Say) -> list[Way]:
     """The ways without training, each opened when its turn comes."""
 
-    def opener(name: str) -> Callable[[], Any]:
-        return lambda: build(
-            name,
-            task=rows.task,
-            train=rows.train,
-            base=base,
-            settings=recipe.evaluate,
-            seed=recipe.train.seed,
-            device=recipe.train.device,
-            precision=recipe.train.precision,
-            validation=rows.choice,
-            goal=recipe.goal,
-            retrieval=recipe.retrieval,
-        )
-
     singly = recipe.decide.latency_rows
-    return [Way(n, KINDS.get(n, "prompt"), opener(n), say, singly) for n in names]
+    parts = (recipe, rows.task, base, rows.train, rows.choice)
+    return [
+        Way(n, KINDS.get(n, "prompt"), partial(build_asked, n, *parts), say, singly) for n in names
+    ]

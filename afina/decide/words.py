@@ -134,6 +134,12 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "No es seguro que {way} alcance el objetivo: con {rows:count} filas el intervalo va de "
         "{low:score} a {high:score}.",
     ),
+    "way_short": (
+        "{way} does not reach the goal of {at_least:score} ({value:score}): see to the documents "
+        "and how they are searched first.",
+        "{way} no alcanza el objetivo de {at_least:score} ({value:score}): mejora antes los "
+        "documentos y cómo se buscan.",
+    ),
     "tuning_adds": (
         "Tuning would give more ({way} {value:score}, {other} {other_value:score}): if that is "
         "worth it, state a higher goal.",
@@ -213,6 +219,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Decidido con {locked:count} filas de validación bloqueadas, las mismas para todas las "
         "vías; los prompts y los pesos se eligieron con {choice:count} filas sacadas del "
         "entrenamiento. La prueba sellada ({sealed:count} filas) no se abrió.",
+    ),
+    "not_augmented": (
+        "The trials learned from the rows as given: rows that data.augment makes were left aside.",
+        "Las pruebas aprendieron de las filas tal como son: sin las que hace data.augment.",
     ),
     "hits_document": (
         "Retrieval finds the document that answers among the first {k:count} passages for "

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from afina.data.content import composed
 from afina.errors import DataError
 from afina.evaluate.reading import right_texts, same_answer
 from afina.evaluate.scorer import Array, Context, Counting, Row, Scorer, mean, ratio
@@ -22,11 +23,6 @@ from afina.types import Answer, Example
 
 MAX_DEPTH = 200
 """Levels to which JSON is read; deeper values count as not valid."""
-
-
-def normalise(text: str) -> str:
-    """Text as it is compared: composed (NFC), one kind of line end, no space around it."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 # ---------------------------------------------------------------------------- JSON
@@ -129,7 +125,7 @@ def exact_counting(context: Context) -> Counting:
         elif context.json:
             same = _same_value(_gold_value(example, gold), answer)
         else:
-            same = normalise(gold.text) == normalise(answer.text)
+            same = composed(gold.text) == composed(answer.text)
         return {0: float(same), 1: 1.0}
 
     return Counting(2, count)

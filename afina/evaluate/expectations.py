@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from afina.data.asked import as_input
+from afina.data.content import composed
 from afina.data.jsonrows import StrictError, parse_all
 from afina.data.lines import lines
 from afina.data.rows import MAX_PROBLEMS, Notes, Problem, raise_problems
 from afina.data.sources import opened
 from afina.errors import DataError, nearest
-from afina.evaluate.answers import canonical, normalise, parse_json
+from afina.evaluate.answers import canonical, parse_json
 from afina.evaluate.asking import Measured, as_gold
 from afina.evaluate.json_schema import against_schema
 from afina.evaluate.scorer import Context
@@ -53,6 +54,8 @@ class Expectations:
     name: str
     sha256: str
     rows: tuple[Expectation, ...]
+    stated: str = ""
+    """Fingerprint of the file when the run was planned; empty where nobody planned with it."""
 
     @property
     def questions(self) -> list[Input]:
@@ -74,8 +77,10 @@ class Expectations:
         ]
 
     def facts(self) -> dict[str, Any]:
-        """File, fingerprint and number of lines."""
-        return {"file": self.name, "sha256": self.sha256, "rows": len(self.rows)}
+        """File, fingerprint, number of lines, and whether it is another than was planned with."""
+        changed = self.stated not in ("", self.sha256)
+        rows = len(self.rows)
+        return {"file": self.name, "sha256": self.sha256, "rows": rows, "changed": changed}
 
     def tried(self, predictor: Predictor, task: Task) -> dict[str, Any]:
         """Ask any predictor: the facts, its name, and the lines that it failed."""
@@ -108,9 +113,9 @@ def _texts(value: Any) -> list[str]:
     found = [value] if isinstance(value, str) else value
     if not isinstance(found, list) or not found or not all(isinstance(t, str) for t in found):
         raise ValueError("a text, or a list of texts")
-    if not all(normalise(t) for t in found):
+    if not all(composed(t) for t in found):
         raise ValueError("an empty text stands in every answer")
-    return [normalise(text) for text in found]
+    return [composed(text) for text in found]
 
 
 def contains(value: Any, row: Mapping[str, Any], context: Context) -> Check:
@@ -118,7 +123,7 @@ def contains(value: Any, row: Mapping[str, Any], context: Context) -> Check:
     wanted = _texts(value)
 
     def check(answer: Answer) -> Statement | None:
-        missing = [text for text in wanted if text not in normalise(answer.text)]
+        missing = [text for text in wanted if text not in composed(answer.text)]
         return Statement("lacks", {"wanted": ", ".join(missing)}) if missing else None
 
     return check
@@ -129,7 +134,7 @@ def not_contains(value: Any, row: Mapping[str, Any], context: Context) -> Check:
     unwanted = _texts(value)
 
     def check(answer: Answer) -> Statement | None:
-        there = [text for text in unwanted if text in normalise(answer.text)]
+        there = [text for text in unwanted if text in composed(answer.text)]
         return Statement("holds", {"found": ", ".join(there)}) if there else None
 
     return check
@@ -142,7 +147,7 @@ def matches(value: Any, row: Mapping[str, Any], context: Context) -> Check:
         compiled(pattern)
 
     def check(answer: Answer) -> Statement | None:
-        missed = [p for p in patterns if not matching(p, [normalise(answer.text)])]
+        missed = [p for p in patterns if not matching(p, [composed(answer.text)])]
         return Statement("no_match", {"pattern": ", ".join(missed)}) if missed else None
 
     return check
@@ -152,10 +157,10 @@ def equals(value: Any, row: Mapping[str, Any], context: Context) -> Check:
     """The answer is this text, or this JSON object or list by value."""
     if not isinstance(value, str | dict | list):
         raise ValueError("a text, an object or a list")
-    right = normalise(value) if isinstance(value, str) else canonical(parse_json(canonical(value)))
+    right = composed(value) if isinstance(value, str) else canonical(parse_json(canonical(value)))
 
     def check(answer: Answer) -> Statement | None:
-        given = normalise(answer.text) if isinstance(value, str) else _value(answer)
+        given = composed(answer.text) if isinstance(value, str) else _value(answer)
         return None if given == right else Statement("differs", {"wanted": _short(right)})
 
     return check

@@ -6,10 +6,22 @@ import math
 from string import Formatter
 from typing import Any, Literal
 
+from afina.errors import RequestError
+
 Language = Literal["en", "es"]
 LANGUAGES: tuple[Language, ...] = ("en", "es")
 NOTHING = "–"
 """Stands where there is no figure."""
+
+
+def language_named(name: str) -> Language:
+    """A language that a user asked for. Raises RequestError for one that there is not."""
+    for known in LANGUAGES:
+        if known == name:
+            return known
+    raise RequestError(
+        f"no language is called {name}", where="--language", do=" or ".join(LANGUAGES)
+    )
 
 
 def decimal(value: float, places: int, language: Language, sign: bool = False) -> str:

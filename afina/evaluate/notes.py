@@ -46,6 +46,7 @@ def collect(
     gate = {"file": tested["file"], "tuned": judged.tuned} if tested else {}
     return (
         *((Statement("rule_tests", gate),) if gate else ()),
+        *((Statement("tests_changed", gate),) if tested and tested["changed"] else ()),
         *((out,) if left_out else ()),
         *_simple(judged, costs),
         *_failures(judged, results, measured),

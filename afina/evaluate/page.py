@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from afina.data.split_words import describe
-from afina.errors import RequestError, nearest
 from afina.evaluate import charts, figures
-from afina.evaluate.figures import LANGUAGES, Language
+from afina.evaluate.figures import LANGUAGES, Language, language_named
 from afina.evaluate.labels import OUTSIDE
 from afina.evaluate.marks import differences
 from afina.evaluate.metric_words import METRICS, SENTENCES_OF_METRICS
@@ -47,17 +46,11 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
     the page holds both.
     Raises RequestError for another language.
     """
-    first = next((known for known in LANGUAGES if known == language), None)
-    if first is None:
-        raise RequestError(
-            f"the report has no language {language}",
-            where="language",
-            do=nearest(language, LANGUAGES),
-        )
+    first = language_named(language)
     value = report.as_dict() if isinstance(report, Report) else report
     span, tspan = Speaker("span"), Speaker("tspan")
     return str(
-        _template().render(
+        template("report.html").render(
             report={"expectations": {}, **value},
             facts=facts,
             language=first,
@@ -94,7 +87,8 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
 
 
 @cache
-def _template() -> Any:
+def template(name: str) -> Any:
+    """A template of this room, in which text is escaped and made visible."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -105,7 +99,7 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html")
+    return environment.get_template(name)
 
 
 @cache
@@ -316,6 +310,7 @@ def _data_counts(facts: Mapping[str, Any]) -> list[tuple[str, int]]:
         ("rows_read", data.get("rows")),
         ("rows_kept", data.get("kept")),
         ("training", data.get("train")),
+        ("made_rows", data.get("made")),
         ("validation", data.get("validation")),
         ("sealed", data.get("test")),
         ("replayed", _mapping(data, "replay").get("used")),

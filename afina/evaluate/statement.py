@@ -245,6 +245,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Whatever the scores say, {tuned} must meet every line of {file}.",
         "Digan lo que digan las medidas, {tuned} ha de cumplir todas las líneas de {file}.",
     ),
+    "tests_changed": (
+        "{file} is not what it was when the run was planned: its lines were changed since.",
+        "{file} no es lo que era al planear la ejecución: sus líneas han cambiado desde entonces.",
+    ),
     "tests_met": (
         "{tuned} meets all {rows:count} expectations of {file}.",
         "{tuned} cumple las {rows:count} expectativas de {file}.",
@@ -280,6 +284,53 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
     "too_many_words": (
         "The answer has {words:count} words; {most:count} are allowed.",
         "La respuesta tiene {words:count} palabras; se admiten {most:count}.",
+    ),
+    # what people and a model prefer
+    "people_prefer": (
+        "People prefer {leads}: {first} wins {won:count} questions and loses {lost:count} (win rate "
+        "{value:score}, ties half, interval {low:score} to {high:score}; sign test p "
+        "{p_value:probability}).",
+        "La gente prefiere {leads}: {first} gana {won:count} preguntas y pierde {lost:count} (tasa de "
+        "victorias {value:score}, empates a medias, intervalo de {low:score} a {high:score}; prueba "
+        "de los signos p {p_value:probability}).",
+    ),
+    "people_prefer_none": (
+        "It is not shown that people prefer {first} or {second}: {first} wins {won:count} questions "
+        "and loses {lost:count} of {rows:count} (win rate {value:score}, ties half, interval "
+        "{low:score} to {high:score}; sign test p {p_value:probability}).",
+        "No se demuestra que la gente prefiera {first} o {second}: {first} gana {won:count} preguntas y "
+        "pierde {lost:count} de {rows:count} (tasa de victorias {value:score}, empates a medias, "
+        "intervalo de {low:score} a {high:score}; prueba de los signos p {p_value:probability}).",
+    ),
+    "model_like_people": (
+        "{judge} judges as people do: kappa {kappa:plain}, interval {low:plain} to {high:plain}.",
+        "{judge} juzga como la gente: kappa {kappa:plain}, intervalo de {low:plain} a {high:plain}.",
+    ),
+    "model_unlike_people": (
+        "What {judge} says decides nothing: its agreement with people is not shown (kappa "
+        "{kappa:plain}, interval from {low:plain}).",
+        "Lo que dice {judge} no decide nada: no se demuestra que coincida con la gente (kappa "
+        "{kappa:plain}, intervalo desde {low:plain}).",
+    ),
+    "model_unchecked": (
+        "What {judge} says decides nothing: there are no answers of people from which its agreement "
+        "with them could be told.",
+        "Lo que dice {judge} no decide nada: no hay respuestas de personas con las que comprobar si "
+        "coincide con ellas.",
+    ),
+    "model_prefers": (
+        "{judge} prefers {leads}: {first} wins {won:count} of {rows:count} questions and loses "
+        "{lost:count} (win rate {value:score}, interval {low:score} to {high:score}; p "
+        "{p_value:probability}).",
+        "{judge} prefiere {leads}: {first} gana {won:count} de {rows:count} preguntas y pierde "
+        "{lost:count} (tasa de victorias {value:score}, intervalo de {low:score} a {high:score}; p "
+        "{p_value:probability}).",
+    ),
+    "model_prefers_none": (
+        "{judge} prefers neither {first} nor {second} for sure: {first} wins {won:count} of "
+        "{rows:count} questions and loses {lost:count} (p {p_value:probability}).",
+        "{judge} no prefiere con seguridad ni {first} ni {second}: {first} gana {won:count} de "
+        "{rows:count} preguntas y pierde {lost:count} (p {p_value:probability}).",
     ),
     # how samples are drawn
     "samples": (

@@ -179,6 +179,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     # data
     "data": ("Data", "Datos"),
     "rows_read": ("Rows read", "Filas leídas"),
+    "made_rows": ("Rows made of training rows", "Filas hechas a partir de las de entrenamiento"),
     "rows_kept": ("Rows kept", "Filas conservadas"),
     "dropped": ("Dropped", "Descartadas"),
     "training": ("Training", "Entrenamiento"),

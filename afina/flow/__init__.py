@@ -5,15 +5,19 @@ any step works inside, nor who is watching.
 """
 
 from afina.flow.erasure import Trace, trace
+from afina.flow.judging import FORM, KEY, read_forms, write_form
 from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, try_expectations, write_html
 from afina.flow.mending import against, fix, restore, write_findings
 from afina.flow.passages import as_asked
 from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
 from afina.flow.record import recipe_of, reopen_dataset
+from afina.flow.reviewing import read_review, write_review
 from afina.flow.training import outcome_of, resume, train
 
 __all__ = [
+    "FORM",
+    "KEY",
     "as_asked",
     "LossRow",
     "Prepared",
@@ -25,6 +29,8 @@ __all__ = [
     "gate_says_no",
     "outcome_of",
     "prepare",
+    "read_forms",
+    "read_review",
     "recipe_of",
     "reopen_dataset",
     "restore",
@@ -36,5 +42,7 @@ __all__ = [
     "train",
     "try_expectations",
     "write_findings",
+    "write_form",
     "write_html",
+    "write_review",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import RequestError, RunError, nearest
@@ -10,10 +12,12 @@ from afina.flow.general import open_base, open_tuned
 from afina.flow.lengths import measurable
 from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
-from afina.flow.record import command_of, recipe_of, record, reopen_dataset
+from afina.flow.record import TESTS, command_of, recipe_of, record, reopen_dataset, rows_made
 from afina.recipe import Recipe
+from afina.types import Example, Task
 
 if TYPE_CHECKING:
+    from afina.baselines import Baseline
     from afina.data import Dataset
     from afina.evaluate import Report
     from afina.models.sources import Base
@@ -34,9 +38,11 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
     from afina.evaluate.expectations import read_expectations
     from afina.models.sources import resolve
 
-    recipe = _recipe_to_measure(run)
-    tests = recipe.evaluate.tests
-    expectations = read_expectations(tests, recipe.task) if tests is not None else None
+    recipe = recipe_to_measure(run)
+    expectations = None
+    if recipe.evaluate.tests is not None:
+        stated = run.read(TESTS)["sha256"] if (run.folder / TESTS).is_file() else ""
+        expectations = replace(read_expectations(recipe.evaluate.tests, recipe.task), stated=stated)
     dataset = reopen_dataset(run)
     test = dataset.test.open(by=f"evaluation of {run.id}")
     run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
@@ -68,28 +74,24 @@ def try_expectations(
 ) -> dict[str, Any]:
     """Ask one candidate of a run a file of expectations (left out: the recipe's); the sealed test
     stays shut. Raises RequestError for a name that is no candidate or without any file."""
-    from afina.baselines import BASELINES
     from afina.evaluate.expectations import read_expectations
     from afina.models.sources import resolve
 
-    recipe = _recipe_to_measure(run)
+    recipe = recipe_to_measure(run)
     path = tests or recipe.evaluate.tests
     if path is None:
         raise RequestError(
             "the recipe names no file of expectations", where="evaluate.tests", do="name one"
         )
     expectations = read_expectations(path, recipe.task)
-    if candidate not in ("tuned", *BASELINES):
-        do = nearest(candidate, ("tuned", *BASELINES))
-        raise RequestError(f"no candidate is called {candidate}", where="--candidate", do=do)
-    settings = recipe.evaluate.model_copy(update={"baselines": (candidate,)})
-    asked = recipe.model_copy(update={"evaluate": settings})
+    rivals = () if candidate == "tuned" else (candidate,)
     base, dataset = resolve(recipe.base, say=say), reopen_dataset(run)
-    found = candidates(run, asked, dataset, base, say)
-    return expectations.tried(found[0 if candidate == "tuned" else 1], recipe.task)
+    *_, asked = candidates(run, recipe, dataset, base, say, rivals=rivals)
+    return expectations.tried(asked, recipe.task)
 
 
-def _recipe_to_measure(run: Run) -> Recipe:
+def recipe_to_measure(run: Run) -> Recipe:
+    """The recipe of a run that has a model. Raises RunError for another."""
     if run.status != "succeeded":
         raise RunError(
             f"this run is {run.status}: there is no model to measure",
@@ -100,32 +102,62 @@ def _recipe_to_measure(run: Run) -> Recipe:
 
 
 def candidates(
-    run: Run, recipe: Recipe, dataset: Dataset, base: Base, say: Say = silent
+    run: Run,
+    recipe: Recipe,
+    dataset: Dataset,
+    base: Base,
+    say: Say = silent,
+    *,
+    rivals: Sequence[str] | None = None,
 ) -> list[Candidate]:
-    """The tuned model and the baselines, each opened when its turn comes and let go after it."""
-    from afina.baselines import build
-    from afina.models.predictor import TunedModel
+    """The tuned model and the baselines, each opened when its turn comes and let go after it.
 
-    def opener(name: str) -> Callable[[], Any]:
-        return lambda: build(
-            name,
-            task=recipe.task,
-            train=dataset.train,
-            base=base,
-            settings=recipe.evaluate,
-            seed=recipe.train.seed,
-            device=recipe.train.device,
-            precision=recipe.train.precision,
-            validation=dataset.validation,
-            goal=recipe.goal,
-            retrieval=recipe.retrieval,
-        )
+    ``rivals``: baselines in place of the recipe's. Raises RequestError for a name that is none.
+    """
+    from afina.baselines import BASELINES
+    from afina.models.predictor import TunedModel
 
     tuned = Candidate(
         "tuned", lambda: as_asked(recipe, TunedModel.open(run.model_folder), say), say
     )
-    names = recipe.evaluate.baselines or recipe.task.baselines()
-    return [tuned, *(Candidate(name, opener(name), say) for name in names)]
+    names = recipe.evaluate.baselines if rivals is None else rivals
+    if names is None:
+        names = recipe.task.baselines()
+    for name in names:
+        if name not in BASELINES:
+            raise RequestError(
+                f"no candidate is called {name}",
+                where="evaluate.baselines",
+                do=nearest(name, ("tuned", *BASELINES)),
+            )
+    parts = (recipe.task, base, dataset.train, dataset.validation)
+    return [tuned, *(Candidate(n, partial(build_asked, n, recipe, *parts), say) for n in names)]
+
+
+def build_asked(
+    name: str,
+    recipe: Recipe,
+    task: Task,
+    base: Base,
+    train: Sequence[Example],
+    validation: Sequence[Example],
+) -> Baseline:
+    """A baseline as a recipe asks for it, fitted on these rows; ``task`` is resolved."""
+    from afina.baselines import build
+
+    return build(
+        name,
+        task=task,
+        train=train,
+        base=base,
+        settings=recipe.evaluate,
+        seed=recipe.train.seed,
+        device=recipe.train.device,
+        precision=recipe.train.precision,
+        validation=validation,
+        goal=recipe.goal,
+        retrieval=recipe.retrieval,
+    )
 
 
 def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Candidate]:
@@ -190,6 +222,7 @@ def write_html(run: Run, report: Report, dataset: Dataset, language: str) -> Non
             "test": len(dataset.test),
             "split": dataset.split,
             "fingerprint": dataset.fingerprint,
+            **rows_made(run),
         },
         "base": plan["base"],
         "machine": plan["machine"],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import DataError, RequestError
+from afina.flow.reviewing import Reviewed, write_provenance
 from afina.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -23,12 +24,23 @@ def fix(
     *,
     remove: Sequence[str] = (),
     redact: Redaction | None = None,
+    reviewed: Reviewed | None = None,
 ) -> Mended:
     """Write the cleaned files and the lists into a new folder. ``dataset`` is that of ``check``."""
     from afina.data.mend import mend
 
-    done = mend(recipe.data, recipe.shapes, dataset.check, folder, remove=remove, redact=redact)
+    done = mend(
+        recipe.data,
+        recipe.shapes,
+        dataset.check,
+        folder,
+        remove=remove,
+        redact=redact,
+        reviewed=reviewed.changes if reviewed else None,
+    )
     _write_findings(dataset, folder)
+    if reviewed is not None:
+        write_provenance(reviewed, dataset.fingerprint, folder)
     return done
 
 

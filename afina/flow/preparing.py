@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from afina.errors import DataError, RecipeError, nearest
+from afina.flow.augmenting import made_rows, note_of
 from afina.flow.general import with_probe
 from afina.flow.lengths import check_test
 from afina.flow.passages import documents_of, learning_reader, with_passages
 from afina.recipe import Recipe
-from afina.types import Derived
+from afina.types import Derived, Example
 
 if TYPE_CHECKING:
     from afina.data import Dataset
+    from afina.data.augment import Made
     from afina.models.render import ChatRenderer
     from afina.models.sources import Base
     from afina.train.plan import Plan
@@ -41,6 +43,13 @@ class Prepared:
     validation: Rows
     documents: str = ""
     """Hash of the passages that the rows are learned with; empty without any."""
+    made: Made | None = None
+    """Rows made of the training rows, if the recipe asks for any."""
+
+    @property
+    def learned(self) -> tuple[Example, ...]:
+        """The rows to learn from, made ones behind the others."""
+        return self.dataset.train + (self.made.rows if self.made else ())
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[Loss
             where="task",
             do="--show-loss is for task: generate and task: transform",
         )
-    where = {e.id: e.where for e in ready.dataset.train}
+    where = {e.id: e.where for e in ready.learned}
     return [
         LossRow(
             where[row.row],
@@ -142,25 +151,34 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
     check_objective(base, dataset.task, recipe.objective)
     renderer = load_renderer(base)
     _check_calls(dataset, renderer)
-    rows, validation, documents = encoded(recipe, dataset, base, renderer, say=say)
+    made = made_rows(recipe, dataset, say)
+    rows, validation, documents = encoded(recipe, dataset, base, renderer, made, say=say)
     machine = probe(recipe.train.device, home, recipe.train.threads)
     recipe = _with_data(recipe, dataset)
     plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
     long = check_test(dataset, base, renderer, recipe)
     derived = (*_derived_of(dataset), *plan.derived)
     said = (
+        *note_of(made),
         *dataset.task.remarks((*dataset.train, *dataset.validation), renderer),
         *how_code_is_run(dataset.task, (*dataset.validation, *dataset.train)),
     )
     plan = replace(plan, derived=derived, notes=(*plan.notes, *long, *said))
     plan = with_probe(plan, base, renderer)
-    return Prepared(plan, dataset, base, renderer, rows, validation, documents)
+    return Prepared(plan, dataset, base, renderer, rows, validation, documents, made)
 
 
 def encoded(
-    recipe: Recipe, dataset: Dataset, base: Base, renderer: ChatRenderer, *, say: Say = silent
+    recipe: Recipe,
+    dataset: Dataset,
+    base: Base,
+    renderer: ChatRenderer,
+    made: Made | None,
+    *,
+    say: Say = silent,
 ) -> tuple[Rows, Rows, str]:
-    """Training and validation rows as tokens; the hash of the passages that they are learned with."""
+    """Training rows (made ones behind the others) and validation rows as tokens; the hash of the
+    passages that they are learned with."""
     from afina.models.load import context_of
     from afina.train.rows import encode
 
@@ -175,7 +193,7 @@ def encoded(
             objective=recipe.objective,
         )
         for examples in (
-            with_passages(reader, dataset.train),
+            with_passages(reader, dataset.train + (made.rows if made else ())),
             with_passages(reader, dataset.validation),
             dataset.replay,
         )
@@ -204,7 +222,6 @@ def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
     from afina.evaluate.expectations import read_expectations
     from afina.evaluate.scorers import check_rows, choose
     from afina.retrieval import read_documents
-    from afina.types import Example
 
     rows = dataset.train
     usual = recipe.objective.scorers(dataset.task, type(rows[0]) if rows else Example)

@@ -10,6 +10,9 @@ from afina.errors import RunError
 from afina.recipe import Recipe, parse_recipe
 from afina.recipe.load import parse_yaml
 
+TESTS = "tests.json"
+"""Fingerprint of the file of expectations that a run was planned with."""
+
 if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.store import Run
@@ -56,3 +59,10 @@ def command_of(run: Run) -> str:
 
 def folder_bytes(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
+
+
+def rows_made(run: Run) -> dict[str, int]:
+    """How many rows ``data.augment`` made for a run; empty where it was not asked for."""
+    if not (run.folder / "data/made.json").is_file():
+        return {}
+    return {"made": run.read("data/made.json")["rows"]}

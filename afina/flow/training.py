@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import AfinaError, Interrupted, RunError
+from afina.flow.augmenting import made_rows
 from afina.flow.erasure import write_index
 from afina.flow.preparing import Prepared, Say, encoded, prepare, silent
-from afina.flow.record import command_of, folder_bytes, record, reopen_dataset
+from afina.flow.record import TESTS, command_of, folder_bytes, record, reopen_dataset, rows_made
 from afina.flow.threshold import settle_threshold
 from afina.recipe import Recipe, dump_recipe
 
@@ -23,6 +24,7 @@ def train(
 ) -> tuple[Run, dict[str, Any]]:
     """Train a recipe in a new run. Returns the run and the contract's object without ``report``."""
     from afina.store import Run
+    from afina.store.durable import sha256_file
 
     ready = prepare(recipe, home, say=say, thorough=True)
     run = Run.create(home, recipe.name)
@@ -31,6 +33,10 @@ def train(
     ready.dataset.write(run.folder / "data")
     if ready.documents:
         run.write("data/documents.json", {"sha256": ready.documents})
+    if ready.made is not None:
+        run.write("data/made.json", ready.made.as_dict())
+    if (tests := ready.plan.recipe.evaluate.tests) is not None:
+        run.write(TESTS, {"sha256": sha256_file(tests)})
     write_index(run, ready.dataset)
     long = [*ready.rows.dropped, *ready.validation.dropped]
     if long:  # train.on_too_long: drop
@@ -70,14 +76,21 @@ def _reopen(run: Run, say: Say) -> Prepared:
             do="fetch the same base again, or start a new run",
         )
     renderer = load_renderer(base)
-    rows, validation, documents = encoded(plan.recipe, dataset, base, renderer, say=say)
+    made = made_rows(plan.recipe, dataset, say)
+    if made is not None and made.sha256 != run.read("data/made.json")["sha256"]:
+        raise RunError(
+            "the rows that data.augment makes are no longer the same",
+            where=run.id,
+            do="restore the thesaurus or the engine of that day, or start a new run",
+        )
+    rows, validation, documents = encoded(plan.recipe, dataset, base, renderer, made, say=say)
     if documents and documents != run.read("data/documents.json")["sha256"]:
         raise RunError(
             "the documents have changed since this run began",
             where=f"{run.id}: retrieval.documents",
             do="restore them, or start a new run",
         )
-    return Prepared(plan, dataset, base, renderer, rows, validation, documents)
+    return Prepared(plan, dataset, base, renderer, rows, validation, documents, made)
 
 
 def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:
@@ -88,7 +101,7 @@ def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any
         run.set_status("running")
         try:
             parts = (
-                (ready.rows, ready.dataset.train),
+                (ready.rows, ready.learned),
                 (ready.validation, ready.dataset.validation),
             )
             rows, validation = taught(ready.plan.recipe, parts, ready.renderer, run.home)
@@ -135,6 +148,7 @@ def outcome_of(run: Run, dataset: Dataset) -> dict[str, Any]:
             "test": len(dataset.test),
             "dropped": counts["dropped"],
             **({"replay": counts["replay"]} if counts["replay"] else {}),
+            **rows_made(run),
         },
         "train": run.read("train.json"),
     }

@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 from afina.methods import METHODS
 from afina.objectives import OBJECTIVES, Supervised
 from afina.recipe.alternatives import Decide, Retrieval
+from afina.recipe.augment import Augment
 from afina.tasks import TASKS
 from afina.types import Example, Knobs, Method, Objective, Task
 
@@ -148,6 +149,8 @@ class Data(Knobs):
     """Rows with one input and different answers: kept (and reported), or all dropped."""
     benchmark: str | tuple[str, ...] | None = None
     """Files of questions that the model will be measured by: the check lists rows that hold them."""
+    augment: Augment | None = None
+    """Make more rows to learn from; baselines, validation and test keep the rows as given."""
     limit: int | None = Field(None, ge=1)
     """Take at most this many rows, drawn by the split's seed."""
     replay: Replay | None = None
@@ -371,6 +374,7 @@ class Recipe(Knobs):
 
 
 __all__ = [
+    "Augment",
     "Columns",
     "Data",
     "Decide",

@@ -139,6 +139,11 @@ class Generate(Written):
             for i, m in enumerate(messages)
         )
 
+    def refuses_other_words(self) -> str:
+        if self.answer == "json":
+            return "its answers are JSON, with values from the words of the question"
+        return ""
+
     def question(self, example: Example) -> Input:
         row = _chat(example)
         return self.ask(Input(row.messages[:-1], row.tools))

@@ -26,5 +26,8 @@ class Pooled(Task):
     def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
         return renderer.text(given.text, given.second)
 
+    def refuses_other_words(self) -> str:
+        return ""
+
     def length(self, example: Example, renderer: Renderer) -> int:
         return len(self.prompt(self.question(example), renderer))

@@ -141,6 +141,10 @@ class Task(Knobs):
         """Tokens of the example (of its longest sequence), answer included."""
         return self.encode(example, renderer).longest
 
+    def refuses_other_words(self) -> str:
+        """Why a question said in other words would no longer have its answer; empty if it would."""
+        return "its answers stand in the words of the question"
+
     def stratum(self, example: Example) -> str | None:
         """What a stratified split keeps in proportion; None where there is nothing."""
         return None

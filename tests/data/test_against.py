@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from afina.data import against
 from afina.data.against import Comparison, compare
 from afina.data.findings import Placed
 from afina.errors import DataError
@@ -62,6 +63,14 @@ def test_each_move_is_seen(name: str) -> None:
     assert {"languages", "words"} <= drifted(moved)
     assert dict(moved.new_words)["tarjeta"] == len(spanish)
     assert moved.unseen > 0.1
+
+
+def test_a_drawn_part_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(against, "MOST_ROWS", 40)
+    rows = labelled(made(100))
+    found = compare(rows, [text for text, _ in made(60, seed=5)]).as_dict()
+    assert (found["rows"], found["of_rows"]) == (40, 100)
+    assert (found["sample"], found["of_sample"]) == (40, 60)
 
 
 def test_few_rows_are_refused() -> None:

@@ -310,6 +310,14 @@ def test_a_leaked_benchmark_is_found(name: str, tmp_path: Path) -> None:
     assert leaks.find(chats(rows), data).findings == []
 
 
+def test_rows_of_a_benchmark_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
+    bench = tmp_path / "bench.jsonl"
+    lines = [{"question": "how much is it", "answer": a} for a in ("1", "", "3")]
+    bench.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    figures = leaks.find(chats(answers("made")), Data(train="x", benchmark=str(bench))).figures
+    assert (figures["benchmark"], figures["benchmark_dropped"]) == (2, 1)
+
+
 def test_a_benchmark_that_is_not_there(tmp_path: Path) -> None:
     file = write(tmp_path, made(30))
     with pytest.raises(DataError, match="no such file"):

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from afina.decide.costs import break_even, labelling_hours, running, training_cost
+from afina.decide.outcome import _left_aside
 from afina.decide.rule import Seen, recommend
 from afina.decide.ways import KINDS, Latency
 from afina.decide.words import SENTENCES, WORDS, Said, euros
 from afina.evaluate import SCORERS, Comparison, Score
 from afina.evaluate.verdict import Judged
-from afina.recipe import Decide, Goal
+from afina.recipe import Decide, Goal, parse_recipe
 
 SCORER = SCORERS["exact_match"]
 
@@ -126,6 +127,18 @@ def test_what_should_be_known_beside_it() -> None:
     ]  # fmt: skip
     sure = recommend(seen(WAYS | {"linear": 0.96, "tuned_lora": 0.9}))
     assert [r.code for r in sure.reasons] == ["simple_solves"]
+
+
+def test_documents_that_do_not_reach_the_goal_are_not_called_enough() -> None:
+    told = recommend(seen(WAYS | {"rag": 0.3, "tuned_lora": 0.5}, changes="monthly"))
+    assert [r.code for r in told.reasons] == ["content_changes", "way_short"]
+
+
+def test_what_the_trials_leave_aside_is_said() -> None:
+    asked: dict[str, Any] = {"task": "classify", "base": "b", "data": {"train": "a.csv"}}
+    assert _left_aside(parse_recipe(asked)) == ()
+    asked["data"]["augment"] = {"by": ["synonyms"]}
+    assert [said.code for said in _left_aside(parse_recipe(asked))] == ["not_augmented"]
 
 
 def test_both_languages_have_the_same_places() -> None:

@@ -7,8 +7,9 @@ import math
 
 import pytest
 
+from afina.data.content import composed
 from afina.errors import DataError, RecipeError
-from afina.evaluate.answers import fields, normalise, parse_json
+from afina.evaluate.answers import fields, parse_json
 from afina.evaluate.intervals import total
 from afina.evaluate.scorer import Context, statistics
 from afina.evaluate.scorers import SCORERS
@@ -142,5 +143,5 @@ def test_text_scorers_require_text(name: str) -> None:
 
 
 def test_normalise_keeps_inner_space() -> None:
-    assert normalise(" a  b\r") == "a  b"
-    assert json.loads('"\\u00e9"') == normalise("e\u0301")
+    assert composed(" a  b\r") == "a  b"
+    assert json.loads('"\\u00e9"') == composed("e\u0301")

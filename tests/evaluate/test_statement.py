@@ -54,7 +54,6 @@ VALUES = {
     "tokens": 600,
     "most": 512,
     "labels": "bill, card",
-    "first": "rows.csv: row 3",
     "file": "tests.jsonl",
     "failed": 2,
     "wanted": 5.0,
@@ -64,6 +63,13 @@ VALUES = {
     "words": 12,
     "limit": 0.05,
     "grown": 0.3,
+    "first": "tuned",
+    "second": "zero_shot",
+    "leads": "tuned",
+    "judge": "ana",
+    "kappa": 0.5,
+    "won": 20,
+    "lost": 5,
 }
 
 

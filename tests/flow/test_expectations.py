@@ -49,6 +49,8 @@ def afina(recipe: Path, *words: str) -> tuple[int, dict[str, Any]]:
 def test_the_gate_of_a_run_and_of_eval(recipe: Path) -> None:
     code, outcome = afina(recipe, "run", str(recipe))
     assert outcome["report"]["expectations"]["failed"] == []
+    codes = [note["code"] for note in outcome["report"]["statements"]["notes"]]
+    assert "rule_tests" in codes and "tests_changed" not in codes
     assert outcome["report"]["expectations"]["candidates"]["majority"] == {"failed": 0}
     write(recipe.parent, [POSSIBLE, IMPOSSIBLE], "tests.jsonl")
     code, outcome = afina(recipe, "eval", "last")
@@ -56,6 +58,7 @@ def test_the_gate_of_a_run_and_of_eval(recipe: Path) -> None:
     assert (code, report["verdict"]) == (1, "hold")
     assert [line["where"] for line in report["expectations"]["failed"]] == ["tests.jsonl: line 2"]
     assert report["statements"]["reasons"][0]["code"] == "tests_failed"
+    assert "tests_changed" in [note["code"] for note in report["statements"]["notes"]]
 
 
 def test_any_candidate_is_asked_and_the_test_stays_shut(recipe: Path) -> None:
@@ -78,7 +81,7 @@ def test_any_candidate_is_asked_and_the_test_stays_shut(recipe: Path) -> None:
     ("words", "where"),
     [
         (("eval", "last", "--candidate", "majority"), "--candidate"),
-        (("eval", "last", "--tests", "rows.jsonl", "--candidate", "majorty"), "--candidate"),
+        (("eval", "last", "--tests", "rows.jsonl", "--candidate", "majorty"), "evaluate.baselines"),
         (("eval", "last", "--tests", "none.jsonl"), "none.jsonl"),
     ],
 )
