@@ -109,6 +109,7 @@ class Bench:
         self, name: str, method: Method | None, examples: Sequence[Example], share: float
     ) -> Trial:
         """Train ``decide.steps`` steps on these rows. Raises what the plan and the loop raise."""
+        from afina.flow.threshold import settle_threshold
         from afina.store import Run
         from afina.train.loop import run as train_run
 
@@ -127,6 +128,7 @@ class Bench:
         with run.lock():
             run.set_status("running")
             figures = train_run(plan, self.base, rows, self.choosing, run, renderer=self.renderer)
+            settle_threshold(run, plan.recipe.task, self.base, self.choice[:MOST_CHOICE])
             run.set_status("succeeded")
         losses = tuple(m["validation_loss"] for m in run.metrics() if "validation_loss" in m)
         assert plan.recipe.method is not None

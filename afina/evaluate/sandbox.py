@@ -57,21 +57,31 @@ def run_tests(code: str, tests: str, limits: Limits) -> Outcome:
             where="task.run_tests",
             do="run Afina on Linux or macOS, or leave task.run_tests out",
         )
-    with tempfile.TemporaryDirectory(prefix="afina-tests-", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        for file, text in (("answer.py", code), ("tests.py", tests)):
-            (folder / file).write_text(text, "utf-8", "surrogatepass")
-        reading, writing = os.pipe()
-        try:
-            os.set_blocking(reading, False)
-            reason = _run(folder, writing, limits)
-            with contextlib.suppress(BlockingIOError):
-                said = os.read(reading, TAIL_BYTES).split(b"\n")
-                return Outcome(not reason and b"passed" in said, reason, b"network cut" in said)
-            return Outcome(False, reason)
-        finally:
-            os.close(reading)
-            os.close(writing)
+    try:
+        with tempfile.TemporaryDirectory(prefix="afina-tests-", ignore_cleanup_errors=True) as name:
+            return _outcome(Path(name), code, tests, limits)
+    except OSError as error:
+        raise MachineError(
+            f"no process could be made to run tests in: {error.strerror}",
+            where="task.run_tests",
+            do="free disk and memory, or leave task.run_tests out",
+        ) from None
+
+
+def _outcome(folder: Path, code: str, tests: str, limits: Limits) -> Outcome:
+    for file, text in (("answer.py", code), ("tests.py", tests)):
+        (folder / file).write_text(text, "utf-8", "surrogatepass")
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(reading, False)
+        reason, said = _run(folder, writing, limits), b""
+        with contextlib.suppress(BlockingIOError):  # nothing was said
+            said = os.read(reading, TAIL_BYTES)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    lines = said.split(b"\n")
+    return Outcome(not reason and b"passed" in lines, reason, b"network cut" in lines)
 
 
 def _run(folder: Path, report: int, limits: Limits) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from afina.errors import DataError, RecipeError
+from afina.errors import DataError, MachineError, RecipeError
 from afina.evaluate.code import how_code_is_run
 from afina.evaluate.sandbox import Limits, Outcome, code_of, run_tests
 from afina.evaluate.scorers import SCORERS, check_rows, choose
@@ -144,6 +144,15 @@ def test_nothing_of_the_environment_comes_in(monkeypatch: pytest.MonkeyPatch) ->
     before = run("", "import os\nopen('left', 'w')\nassert os.listdir() != []")
     assert before.passed
     assert run("", "import os\nassert 'left' not in os.listdir()").passed, "each has a fresh folder"
+
+
+def test_a_machine_that_cannot_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    with pytest.raises(MachineError, match="No space left"):
+        run(ADD)
 
 
 def test_two_threads_do_not_mix() -> None:
