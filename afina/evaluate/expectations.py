@@ -20,11 +20,11 @@ from afina.data.sources import opened
 from afina.errors import DataError, nearest
 from afina.evaluate.answers import canonical, parse_json
 from afina.evaluate.asking import Measured, as_gold
-from afina.evaluate.json_schema import against_schema
 from afina.evaluate.scorer import Context
 from afina.evaluate.statement import Statement
 from afina.methods.patterns import compiled, matching
 from afina.store.durable import sha256_file
+from afina.tasks.json_schema import Schema, SchemaError
 from afina.types import Answer, Input, Predictor, Task
 
 Check = Callable[[Answer], Statement | None]
@@ -175,14 +175,20 @@ def _value(answer: Answer) -> str | None:
 
 def schema(value: Any, row: Mapping[str, Any], context: Context) -> Check:
     """The answer is JSON that the schema allows."""
-    check = against_schema(value)
+    if not isinstance(value, dict):
+        raise ValueError("a JSON schema is an object")
+    allowed = Schema(value)
 
     def found(answer: Answer) -> Statement | None:
         try:
-            fault = check(parse_json(answer.text))
+            given = parse_json(answer.text)
         except ValueError as error:
             return Statement("not_json", {"what": str(error)[:200]})
-        return Statement("not_of_schema", {"what": fault}) if fault else None
+        try:
+            fault = allowed.problem(given)
+        except SchemaError as error:  # references that lead on without an end
+            fault = str(error)
+        return Statement("not_of_schema", {"what": fault[:200]}) if fault else None
 
     return found
 

@@ -194,17 +194,16 @@ def _absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         "validation": absolute(data.validation),
         "test": absolute(data.test),
     }
+    if data.augment is not None and data.augment.model is not None:
+        model = _base_beside(data.augment.model, folder)
+        update["augment"] = data.augment.model_copy(update={"model": model})
     update = {"data": data.model_copy(update=update)}
     if recipe.evaluate.tests is not None:
         tests = str((folder / recipe.evaluate.tests).resolve())
         update["evaluate"] = recipe.evaluate.model_copy(update={"tests": tests})
     if recipe.retrieval is not None:
         update["retrieval"] = _beside(recipe.retrieval, folder)
-    base = folder / recipe.base
-    if not Path(recipe.base).is_absolute() and (
-        base.exists() or recipe.base.startswith(".") or recipe.base.endswith(".gguf")
-    ):
-        update["base"] = str(base.resolve())
+    update["base"] = _base_beside(recipe.base, folder)
     return recipe.model_copy(update=update)
 
 
@@ -230,10 +229,19 @@ def _beside(retrieval: Retrieval, folder: Path) -> Retrieval:
     sources = [given] if isinstance(given, str) else list(given)
     found = tuple(str((folder / Path(p).expanduser()).absolute()) for p in sources)
     update: dict[str, Any] = {"documents": found[0] if isinstance(given, str) else found}
-    embedder = retrieval.embedder
-    if embedder is not None and (embedder.startswith(".") or (folder / embedder).exists()):
-        update["embedder"] = str((folder / embedder).resolve())
+    if retrieval.embedder is not None:
+        update["embedder"] = _base_beside(retrieval.embedder, folder)
     return retrieval.model_copy(update=update)
+
+
+def _base_beside(name: str, folder: Path) -> str:
+    """A base that lies beside the recipe by its absolute path; any other by its name."""
+    if Path(name).is_absolute():
+        return name
+    beside = folder / name
+    if beside.exists() or name.startswith(".") or name.endswith(".gguf"):
+        return str(beside.resolve())
+    return name
 
 
 def _foreign(tree: dict[str, Any], where: str) -> dict[str, Any]:

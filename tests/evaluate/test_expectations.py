@@ -12,7 +12,6 @@ import pytest
 from afina.errors import DataError, ModelError
 from afina.evaluate import Report, Statement, evaluate, html
 from afina.evaluate.expectations import Expectations, read_expectations
-from afina.evaluate.json_schema import against_schema
 from afina.recipe import Evaluate, Goal
 from afina.tasks import Regress
 from afina.types import Answer, Input, Task
@@ -112,9 +111,9 @@ def test_labels_and_numbers_are_those_of_the_task(tmp_path: Path) -> None:
         ({"input": "x", "matches": "(?=a)"}, "look-around"),
         ({"input": "x", "equals": 3}, "a text, an object or a list"),
         ({"input": "x", "schema": []}, "a JSON schema is an object"),
-        ({"input": "x", "schema": {"type": "objekt"}}, "no JSON schema at $.type"),
-        ({"input": "x", "schema": {"$ref": "http://example.org/a.json"}}, "leads to nothing"),
-        ({"input": "x", "schema": {"patternProperties": {}}}, "patternProperties"),
+        ({"input": "x", "schema": {"type": "objekt"}}, "#/type"),
+        ({"input": "x", "schema": {"$ref": "http://example.org/a.json"}}, "within this schema"),
+        ({"input": "x", "schema": {"unevaluatedItems": False}}, "not supported"),
         ({"input": "x", "label": "card"}, "are no labels"),
         ({"input": "x", "number": "3"}, "a number"),
         ({"input": "x", "number": True}, "a number"),
@@ -141,12 +140,6 @@ def test_all_bad_lines_are_told_at_once_and_an_empty_file_is_refused(tmp_path: P
         read_expectations(written(tmp_path, "", " "), TEXT)
     with pytest.raises(DataError, match="cannot be read"):
         read_expectations(tmp_path / "none.jsonl", TEXT)
-
-
-def test_a_schema_may_refer_to_its_own_parts() -> None:
-    check = against_schema({"$defs": {"n": {"type": "number"}}, "items": {"$ref": "#/$defs/n"}})
-    assert check([1, 2]) == ""
-    assert check([1, "x"]).startswith("$[1]: ")
 
 
 # ---------------------------------------------------------------------------- in a report

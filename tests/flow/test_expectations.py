@@ -105,7 +105,10 @@ def test_a_bad_file_is_refused_before_anything_is_trained(recipe: Path) -> None:
 
 
 def test_the_files_of_a_recipe_are_found_beside_it(recipe: Path) -> None:
-    asked = load_recipe(recipe, ["data.benchmark=[rows.jsonl, wrong.jsonl]"])
+    words = ["data.benchmark=[rows.jsonl, wrong.jsonl]", "data.augment={model: ./writer}"]
+    asked = load_recipe(recipe, [*words, "retrieval={documents: docs, embedder: some/name}"])
     beside = recipe.parent.resolve()
     assert asked.evaluate.tests == str(beside / "tests.jsonl")
+    assert asked.data.augment is not None and asked.data.augment.model == str(beside / "writer")
+    assert asked.retrieval is not None and asked.retrieval.embedder == "some/name"
     assert asked.data.benchmark == (str(beside / "rows.jsonl"), str(beside / "wrong.jsonl"))
