@@ -42,13 +42,15 @@ class Sourced:
 
 @dataclass
 class Figures:
-    """What retrieval did so far: sums over all questions. ``tokens`` are those that it added."""
+    """What retrieval did so far: sums over all questions. ``tokens`` are those that it added,
+    ``shortened`` the questions whose end alone was searched for, being too long to be embedded."""
 
     questions: int = 0
     passages: int = 0
     dropped: int = 0
     without: int = 0
     tokens: int = 0
+    shortened: int = 0
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -59,6 +61,7 @@ class Figures:
             "passages": self.passages,
             "dropped": self.dropped,
             "without_passages": self.without,
+            "questions_shortened": self.shortened,
             "tokens_added": self.tokens / each,
             "search_seconds": self.seconds / each,
         }
@@ -112,9 +115,10 @@ class Rag:
         ``room``: another limit for the prompt; the smaller of the two holds.
         """
         most = self.room if room is None else min(self.room, room)
-        started = time.perf_counter()
+        started, shortened = time.perf_counter(), self.index.shortened
         found = self.index.search([given.text for given in inputs], self.passages)
         seconds = time.perf_counter() - started
+        self.figures.shortened += self.index.shortened - shortened
         sourced = [
             self._sourced(given, hits, most) for given, hits in zip(inputs, found, strict=True)
         ]

@@ -10,7 +10,7 @@ from afina.errors import DataError
 from afina.retrieval import Index, Rag
 from afina.types import Answer, ChatExample, Input, LabelledExample, Likelihood, Message, Predictor
 from tests.evaluate.candidates import Fixed, FixedLikelihood
-from tests.retrieval.test_index import documents
+from tests.retrieval.test_index import Letters, documents
 
 TEXTS = (
     "The boiler is serviced every year in March.",
@@ -76,6 +76,16 @@ def test_passages_that_do_not_fit_are_dropped_and_counted(room: int, kept: int) 
     assert words(behind.seen[0]) <= max(room, words(asked("When is the boiler serviced?")))
     told = predictor.figures.as_dict()
     assert (told["questions"], told["dropped"]) == (1, 2 - kept)
+
+
+def test_questions_that_were_shortened_for_the_search_are_counted() -> None:
+    index = Index(documents(*TEXTS), way="both", embedder=Letters(most=12))
+    predictor = Rag(index, reader(), count_tokens=words, room=1000)
+    predictor.predict(
+        [asked("When is it?"), asked("please " * 20 + "when is the boiler serviced?")]
+    )
+    predictor.predict([asked("Where is the key?")])
+    assert predictor.figures.as_dict()["questions_shortened"] == 1
 
 
 def test_braces_in_texts_are_only_text() -> None:
