@@ -93,6 +93,15 @@ class Interrupted(AfinaError):
     exit_code = 130
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out. PyTorch's errors are told by name and words: it may not be there."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "can't allocate memory" in str(error))
+    )
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The sentence that names the nearest known word, or the list of them."""
     words = sorted({str(k) for k in known})

@@ -38,6 +38,7 @@ RANKS = {
     "flow": 8,
     "serve": 9,
     "decide": 9,
+    "sweep": 9,
     "door": 10,
     "": 11,
     "cli": 12,
@@ -406,7 +407,7 @@ def test_the_constraints_pin_every_dependency() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"]]
-    for extra in ("qlora", "hub", "example", "dev"):
+    for extra in ("qlora", "hub", "sweep", "example", "dev"):
         wanted += project["optional-dependencies"][extra]
     names = {re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in wanted}  # type: ignore[index]
     pins = {}

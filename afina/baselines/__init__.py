@@ -38,6 +38,7 @@ from afina.baselines import (
     zero_shot,
 )
 from afina.baselines.request import Baseline, Builder, Precision, Request
+from afina.baselines.weighed import weighed
 from afina.errors import RecipeError
 from afina.errors import nearest as nearest_word
 from afina.recipe import Evaluate, Goal, Retrieval
@@ -117,7 +118,7 @@ def build(
     )
     request.check(name)
     started = perf_counter()
-    predictor = BASELINES[name](request)
+    predictor = weighed(BASELINES[name](request), request)
     predictor.facts = replace(predictor.facts, seconds_to_fit=perf_counter() - started)
     if say is not None:
         say(f"{name}: {predictor.facts.sentence()}")

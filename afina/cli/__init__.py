@@ -29,6 +29,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Train and measure": {
         "run": "The main job: check, plan, train, measure against the baselines, report.",
         "train": "Train a recipe, or go on with an interrupted run; no evaluation.",
+        "sweep": "Search the settings that train best, on validation rows alone.",
         "eval": "Measure a trained run and its baselines on the sealed test.",
         "judge": "Have people, and a model, say which of two candidates answers better.",
     },

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from afina.cli.terminal import as_json
-from afina.errors import AfinaError, Interrupted, MachineError, RequestError
+from afina.errors import AfinaError, Interrupted, MachineError, RequestError, is_out_of_memory
 
 
 def guarded(action: Callable[[], int], *, in_json: bool, home: Callable[[], Path]) -> int:
@@ -49,7 +49,7 @@ def translate(error: BaseException, home: Path) -> AfinaError:
         return Interrupted("stopped", do="afina runs shows what was saved")
     if _is_usage_error(error):
         return _usage(error)
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
+    if is_out_of_memory(error):
         return MachineError(
             "there is not enough memory for this",
             where=str(error).splitlines()[0][:200] if str(error) else "memory",
@@ -83,13 +83,6 @@ def _usage(error: BaseException) -> AfinaError:
     message = " ".join(str(error.format_message()).split())  # type: ignore[attr-defined]
     what = (message[:1].lower() + message[1:]).removesuffix(".").replace(". Did you", ": did you")
     return RequestError(what, where=command, do=f"{command} --help shows what it takes")
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """PyTorch's own errors, told by name and words: torch may not even be imported."""
-    return type(error).__name__ == "OutOfMemoryError" or (
-        isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
-    )
 
 
 def _from_the_system(error: OSError) -> AfinaError:

@@ -64,6 +64,40 @@ def expectations(console: Console, found: Mapping[str, Any]) -> None:
         console.print(Text(f"  it said: {line['answer']}", style="dim"))
 
 
+def folds(console: Console, found: Mapping[str, Any]) -> None:
+    """The end of ``afina run --folds``: mean, deviation and interval of every score."""
+    from afina.evaluate.folds import rows_of
+
+    metrics = list(found["scorers"])
+    title = f"{found['folds']} folds: mean ± standard deviation [interval of the mean]"
+    drawn = draw.table("candidate", *metrics, right=metrics, title=title)
+    for number, cells in enumerate(rows_of(found)):
+        drawn.add_row(*map(escape, cells), style="bold" if number == 0 else "")
+    console.print(drawn)
+    for candidate in found["candidates"]:
+        if "missing" in candidate:
+            told = f"{candidate['name']} could not be measured in {candidate['missing']} folds"
+            console.print(Text(told, style="yellow"))
+    console.print()
+    gains = draw.table("tuned minus", found["metric"], right=[found["metric"]])
+    for line in found["differences"]:
+        gains.add_row(escape(line["baseline"]), draw.interval({**line, "value": line["mean"]}, "+"))
+    console.print(gains)
+    console.print()
+    measured = sum(rows["measured"] for rows in found["rows"])
+    sealed = found["sealed_test"]
+    draw.facts(
+        console,
+        [
+            (
+                "rows",
+                f"{measured:,} measured once each; {sealed:,} of the sealed test in none of it",
+            ),
+            ("file", found["file"]),
+        ],
+    )
+
+
 def data(console: Console, value: Mapping[str, Any]) -> None:
     dropped = ", ".join(f"{n:,} {reason}" for reason, n in value["dropped"].items())
     draw.facts(

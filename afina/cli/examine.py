@@ -21,6 +21,7 @@ Finding = dict[str, str]
 OPTIONAL = {
     "bitsandbytes": "method: qlora",
     "datasets": "data of the Hugging Face Hub",
+    "optuna": "afina sweep",
     "psycopg": "a PostgreSQL registry",
     "hassil": "examples/hogar",
     "home-assistant-intents": "examples/hogar",

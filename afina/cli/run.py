@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from afina.cli.arguments import Language, Overrides, RecipePath
 from afina.cli.terminal import Terminal
 
 EXAMPLES = (
     "afina run recipe.yaml",
     "afina run recipe.yaml -s train.epochs=5 -s method=lora",
+    "afina run recipe.yaml --folds 5",
     "afina run recipe.yaml --json > outcome.json",
 )
 
 
 def verb(
-    to: Terminal, recipe: RecipePath, overrides: Overrides = None, language: Language = "en"
+    to: Terminal,
+    recipe: RecipePath,
+    overrides: Overrides = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Cross-validate: train and measure K times on rows that are not sealed; no model.",
+        ),
+    ] = None,
+    language: Language = "en",
 ) -> int:
     """Ends with the table of all candidates, a verdict, and report.html in the run's folder.
 
     Exit code 0: done. 1: done, and the model is shown not to be good enough, or a goal that the
-    recipe states is not proven. Ctrl-C saves; afina train --resume RUN goes on.
+    recipe states is not proven. Ctrl-C saves; afina train --resume RUN goes on. With --folds nothing
+    is judged, and the same command goes on.
     """
     from afina import flow
     from afina.cli import draw_run
@@ -26,6 +42,13 @@ def verb(
     from afina.recipe import load_recipe
 
     asked = load_recipe(recipe, overrides or (), home=to.home)
+    if folds is not None:
+        with Progress(to) as progress:
+            found = flow.cross_validate(
+                asked, to.home, folds, watch=progress.step, say=progress.say
+            )
+        to.answer({"folds": found}, lambda console: draw_run.folds(console, found))
+        return 0
     with Progress(to) as progress:
         run, outcome = flow.run_recipe(
             asked, to.home, watch=progress.step, say=progress.say, language=language

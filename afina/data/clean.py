@@ -43,11 +43,12 @@ def items_of(readings: Mapping[str, Reading]) -> list[Item]:
             name = example.id if example.id not in taken else f"{part}:{example.id}"
             taken.add(name)
             own = example if name == example.id else replace(example, id=name)
-            by_part[part].append(_item(own, part))
+            by_part[part].append(item_of(own, part))
     return [item for part in PARTS for item in by_part[part]]
 
 
-def _item(example: Example, part: str) -> Item:
+def item_of(example: Example, part: str) -> Item:
+    """A row of a part with what it is compared by."""
     value = content(example)
     value.pop("group", None)
     value.pop("time", None)

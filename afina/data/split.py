@@ -63,7 +63,7 @@ def divide(
     """
     by_group = settings.by == "group"
     keep_strata = settings.by in ("stratified", "group")
-    units = _units(
+    units = units_of(
         items, stratum if keep_strata else lambda _: None, settings.seed, by_group, near or {}
     )
     _refuse_too_few(units, shares, by_group)
@@ -99,7 +99,7 @@ def _refuse_too_few(units: Sequence[Unit], shares: Shares, by_group: bool) -> No
 # ---------------------------------------------------------------------------- units
 
 
-def _units(
+def units_of(
     items: Sequence[Item],
     stratum: Callable[[Example], str | None],
     seed: int,

@@ -24,6 +24,7 @@ from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
 from afina.evaluate.scorers import check_rows, choose
 from afina.evaluate.spans import span_counting
 from afina.evaluate.statement import Statement
+from afina.evaluate.thresholds import compared
 from afina.evaluate.verdict import Judged, decide, rule
 from afina.recipe import Evaluate, Goal
 from afina.types import Answer, Example, Predictor, Task
@@ -45,15 +46,17 @@ def evaluate(
     left_out: int = 0,
     expectations: Expectations | None = None,
     probed: Sequence[Opens] = (),
+    thresholds: Sequence[Mapping[str, Any]] = (),
     say: Say = lambda _: None,
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
     ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
     rows of the sealed test that are not in ``test``, being too long. ``probed``: the base and the
-    tuned model, asked the general probe. A baseline that raises an AfinaError is carried in the report
-    as a failure with its reason; for ``tuned`` the error is raised. Raises DataError for an empty
-    test, ModelError for a wrong number of answers, RecipeError for a scorer that does not fit.
+    tuned model, asked the general probe. ``thresholds``: how those of the tuned model were chosen. A
+    baseline that raises an AfinaError is carried in the report as a failure with its reason; for
+    ``tuned`` the error is raised. Raises DataError for an empty test, ModelError for a wrong number of
+    answers, RecipeError for a scorer that does not fit.
     """
     _check(candidates, test, tuned)
     scorers = choose(task, settings.scorers, goal)
@@ -66,6 +69,8 @@ def evaluate(
     results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
     judged = _judged(results, scorers[0], figures, tuned, goal, settings, seed, len(test))
     classes, confusions = _by_class(measured, task, test, golds)
+    own = next(m.answers for m in measured if m.name == tuned)
+    weighed = compared(task, golds, own, thresholds)
     samples, samples_rule = draw(measured, test, golds, task, tuned, settings.samples, seed)
     costs = {m.name: m.costs for m in measured if m.failure is None}
     return _report(
@@ -83,7 +88,8 @@ def evaluate(
         expectations=tested,
         samples=samples,
         samples_rule=samples_rule,
-        notes=remarks.collect(judged, results, costs, classes, measured, left_out, tested),
+        thresholds=weighed,
+        notes=remarks.collect(judged, results, costs, classes, measured, left_out, tested, weighed),
     )
 
 

@@ -9,12 +9,13 @@ belongs to no class.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 
+from afina.errors import RecipeError
 from afina.evaluate.scorer import Array, Context, Counting, Row, Scorer, mean, ratio
 from afina.types import Answer, Example
 
@@ -47,6 +48,29 @@ def accuracy_counting(context: Context) -> Counting:
         return {0: float(set(gold.labels) == set(answer.labels)), 1: 1.0}
 
     return Counting(2, count)
+
+
+def cost_counting(context: Context) -> Counting:
+    """Statistics: what the errors about a row's labels cost, rows."""
+    if not context.costs:
+        raise RecipeError(
+            "the scorer expected_cost counts what errors cost, and no costs are stated",
+            do="state them: task.wanted or task.wanted_of, with miss and false_alarm",
+        )
+    costs = {label: (alarm, miss) for label, alarm, miss in context.costs}
+
+    def count(_: Example, gold: Answer, answer: Answer) -> Row:
+        return {0: cost_of(costs, gold.labels, answer.labels), 1: 1.0}
+
+    return Counting(2, count)
+
+
+def cost_of(
+    costs: Mapping[str, tuple[float, float]], right: Sequence[str], given: Sequence[str]
+) -> float:
+    """What the errors of one row cost: false alarms and misses of the labels that have costs."""
+    alarms = sum(costs[label][0] for label in set(given) - set(right) if label in costs)
+    return alarms + sum(costs[label][1] for label in set(right) - set(given) if label in costs)
 
 
 def parts(sums: Array) -> tuple[Array, Array, Array]:
@@ -104,6 +128,15 @@ LABEL_SCORERS: tuple[Scorer, ...] = (
     _averaged("micro_f1", micro, "F1 over all labels together, so frequent classes weigh more."),
     _averaged("micro_precision", micro, "Share of the labels given that are right."),
     _averaged("micro_recall", micro, "Share of the right labels that were given."),
+    Scorer(
+        "expected_cost",
+        "Mean cost of a row's errors, by the costs of misses and false alarms that the recipe states.",
+        cost_counting,
+        mean,
+        better="lower",
+        unit="number",
+        highest=None,
+    ),
 )
 
 

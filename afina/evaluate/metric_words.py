@@ -25,6 +25,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "answer_f1": ("Answer F1", "F1 de la respuesta"),
     "no_answer_recall": ("No answer, recall", "Sin respuesta, exhaustividad"),
     "mae": ("Mean absolute error", "Error absoluto medio"),
+    "expected_cost": ("Expected cost", "Coste esperado"),
     "rmse": ("Root mean squared error", "Raíz del error cuadrático medio"),
     "pearson": ("Pearson's correlation", "Correlación de Pearson"),
     "spearman": ("Spearman's correlation", "Correlación de Spearman"),
@@ -57,6 +58,7 @@ SENTENCES_OF_METRICS: Mapping[str, str] = {
     "answer_f1": "F1 de las palabras de la respuesta y la correcta, media por filas (como SQuAD: sin "
     "artículos ni puntuación).",
     "no_answer_recall": "Parte de las preguntas sin respuesta a las que no se dio ninguna.",
+    "expected_cost": "Coste medio de los errores de una fila, con los costes que indica la receta.",
     "mae": "Cuánto se alejan de media las respuestas de los números correctos (error absoluto medio).",
     "rmse": "La raíz del error cuadrático medio: como el error medio, pero los errores grandes pesan "
     "más.",

@@ -10,6 +10,7 @@ from afina.evaluate.preference import REFERENCE
 from afina.evaluate.report import CandidateResult
 from afina.evaluate.statement import Statement
 from afina.evaluate.verdict import Judged
+from afina.tasks.thresholds import LEAST
 
 SIMPLE = (
     "majority",
@@ -40,6 +41,7 @@ def collect(
     measured: Sequence[Measured],
     left_out: int = 0,
     tested: Mapping[str, Any] | None = None,
+    thresholds: Mapping[str, Any] | None = None,
 ) -> tuple[Statement, ...]:
     """All remarks, the weightiest first."""
     out = Statement("left_out", {"rows": left_out, "all": judged.rows + left_out})
@@ -48,6 +50,7 @@ def collect(
         *((Statement("rule_tests", gate),) if gate else ()),
         *((Statement("tests_changed", gate),) if tested and tested["changed"] else ()),
         *((out,) if left_out else ()),
+        *_thresholds(judged, thresholds or {}),
         *_simple(judged, costs),
         *_failures(judged, results, measured),
         *_goal(judged),
@@ -111,6 +114,26 @@ def _rows(judged: Judged, classes: Mapping[str, Any]) -> Iterator[Statement]:
     if few and judged.scorer.name.startswith("macro_"):
         values = {"classes": few, "all": len(table), "least": FEW_ROWS_IN_CLASS}
         yield Statement("few_rows_in_class", values)
+
+
+def _thresholds(judged: Judged, found: Mapping[str, Any]) -> Iterator[Statement]:
+    """What was chosen, what it saves, and where nothing could be chosen."""
+    lines = found.get("labels", ())
+    chosen = [line for line in lines if line["why"] == "chosen"]
+    if chosen:
+        labels = ", ".join(f"{line['label']} {line['threshold']:.3g}" for line in chosen)
+        values = {"rows": chosen[0]["rows"], "labels": labels}
+        yield Statement("thresholds", values)
+        if "cost" in found:
+            values = {"cost": found["cost"], "usual": found["cost_at_usual"], "tuned": judged.tuned}
+            yield Statement("thresholds_cost", values)
+    for line in lines:
+        values = {"label": line["label"], "rows": line["rows"], "positives": line["positives"]}
+        if line["why"] == "too_few":
+            yield Statement("threshold_too_few", {**values, "least": LEAST})
+        elif line["why"] == "out_of_reach":
+            precision = line["wanted"]["precision"]
+            yield Statement("threshold_out_of_reach", {**values, "precision": precision})
 
 
 def _tokenizers(judged: Judged, measured: Sequence[Measured]) -> Iterator[Statement]:

@@ -54,7 +54,7 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
             report={"expectations": {}, **value},
             facts=facts,
             language=first,
-            style=_style(),
+            style=style(),
             w=span,
             g=tspan,
             words={key: pair[LANGUAGES.index(first)] for key, pair in WORDS.items()},
@@ -87,12 +87,12 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
 
 
 @cache
-def template(name: str) -> Any:
-    """A template of this room, in which text is escaped and made visible."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def template(name: str, package: str = "afina.evaluate") -> Any:
+    """A template of a room, in which text is escaped and made visible, and nothing may be missing."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("afina.evaluate", "templates"),
+        loader=ChoiceLoader([PackageLoader(p, "templates") for p in (package, "afina.evaluate")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=visible,
@@ -103,7 +103,8 @@ def template(name: str) -> Any:
 
 
 @cache
-def _style() -> Any:
+def style() -> Any:
+    """The style that the pages share."""
     from markupsafe import Markup
 
     return Markup((Path(__file__).parent / "templates" / "report.css").read_text("utf-8"))
@@ -388,4 +389,4 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else json.dumps(value)
 
 
-__all__ = ["Speaker", "html", "visible"]
+__all__ = ["Speaker", "html", "style", "template", "visible"]

@@ -73,6 +73,8 @@ class Report:
     the test. ``expectations``: file, sha256 and rows of the file of expectations, what the tuned model
     ``failed``, and by candidate how many it failed (or the error); empty without such a file.
     ``probe``: the general probe before and after (``probe.Probed``); empty where none was asked.
+    ``thresholds``: how those of the labels were chosen, and what the tuned model's errors cost a row
+    with them and with the usual ones.
     """
 
     metric: str
@@ -98,6 +100,7 @@ class Report:
     points: Mapping[str, Any] = field(default_factory=dict)
     expectations: Mapping[str, Any] = field(default_factory=dict)
     probe: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
 
     def candidate(self, name: str) -> CandidateResult:
         """One candidate. Raises KeyError if none has that name."""
@@ -134,6 +137,7 @@ class Report:
             "points": dict(self.points),
             "expectations": dict(self.expectations),
             "probe": dict(self.probe),
+            "thresholds": dict(self.thresholds),
             "samples": [dict(sample) for sample in self.samples],
             "statements": {
                 "reasons": [reason.as_dict() for reason in self.reasons],
@@ -171,4 +175,5 @@ class Report:
             points=value.get("points", {}),
             expectations=value.get("expectations", {}),
             probe=value.get("probe", {}),
+            thresholds=value.get("thresholds", {}),
         )

@@ -33,6 +33,8 @@ class Context:
 
     labels: tuple[str, ...] = ()
     several: bool = False
+    costs: tuple[tuple[str, float, float], ...] = ()
+    """Label, cost of a false alarm and of a miss, of labels that have them."""
     json: bool = False
     """Whether the answers are JSON values, compared as such."""
     types: tuple[str, ...] = ()
@@ -52,7 +54,8 @@ class Context:
     def of(cls, task: Task) -> Context:
         """The context of a resolved task."""
         if isinstance(task, Classify):
-            return cls(labels=task.known_labels, several=bool(task.several))
+            costs = tuple((label, *both) for label, both in task.costs.items())
+            return cls(labels=task.known_labels, several=bool(task.several), costs=costs)
         if isinstance(task, Regress):
             return cls(scale=task.scale)
         if isinstance(task, Tag):

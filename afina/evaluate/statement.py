@@ -201,6 +201,28 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "Las perplejidades se midieron sobre cantidades distintas de tokens, así que los "
         "tokenizadores difieren y los valores no son comparables: {names}.",
     ),
+    "thresholds": (
+        "Thresholds of labels, chosen on {rows:count} validation rows by what is wanted: {labels}.",
+        "Umbrales elegidos con {rows:count} filas de validación según lo que se pide: {labels}.",
+    ),
+    "thresholds_cost": (
+        "With these thresholds the errors of {tuned} cost {cost:plain} a row of the test; with the "
+        "usual ones they would cost {usual:plain}.",
+        "Con estos umbrales, los errores de {tuned} cuestan {cost:plain} por fila de la prueba; con los "
+        "habituales costarían {usual:plain}.",
+    ),
+    "threshold_too_few": (
+        "{label} keeps the usual threshold: {positives:count} of {rows:count} validation rows have it, "
+        "and {least:count} with it and without it are needed to choose.",
+        "{label} conserva el umbral habitual: la tienen {positives:count} de {rows:count} filas de "
+        "validación, y para elegir hacen falta {least:count} con ella y otras tantas sin ella.",
+    ),
+    "threshold_out_of_reach": (
+        "{label} keeps the usual threshold: on {rows:count} validation rows none reaches a precision "
+        "of {precision:percent}.",
+        "{label} conserva el umbral habitual: con {rows:count} filas de validación ninguno alcanza una "
+        "precisión de {precision:percent}.",
+    ),
     # why there is nothing to show of a candidate
     "no_probabilities": (
         "it gives no probabilities of answers",

@@ -5,6 +5,7 @@ any step works inside, nor who is watching.
 """
 
 from afina.flow.erasure import Trace, trace
+from afina.flow.folds import cross_validate
 from afina.flow.judging import FORM, KEY, read_forms, write_form
 from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, try_expectations, write_html
@@ -24,6 +25,7 @@ __all__ = [
     "Trace",
     "against",
     "check",
+    "cross_validate",
     "evaluate",
     "fix",
     "gate_says_no",

@@ -34,7 +34,6 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
 
 
 def _evaluate(run: Run, say: Say, language: str) -> Report:
-    from afina.evaluate import evaluate as measure
     from afina.evaluate.expectations import read_expectations
     from afina.models.sources import resolve
 
@@ -44,12 +43,49 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         stated = run.read(TESTS)["sha256"] if (run.folder / TESTS).is_file() else ""
         expectations = replace(read_expectations(recipe.evaluate.tests, recipe.task), stated=stated)
     dataset = reopen_dataset(run)
-    test = dataset.test.open(by=f"evaluation of {run.id}")
-    run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
     base = resolve(recipe.base, say=say)
-    measured = measurable(test, recipe.task, base, recipe)
-    report = measure(
+    run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
+    report = judged(
         candidates(run, recipe, dataset, base, say),
+        recipe,
+        dataset,
+        base,
+        by=f"evaluation of {run.id}",
+        part=run,
+        say=say,
+        expectations=expectations,
+        probed=probed(run, recipe, base, say),
+    )
+    run.write("report.json", report.as_dict())
+    write_html(run, report, dataset, language)
+    record(run, recipe, {"status": "succeeded", **_headline(report)})
+    run.seal({"command": command_of(run), "data": dataset.fingerprint})
+    return report
+
+
+def judged(
+    asked: Sequence[Candidate],
+    recipe: Recipe,
+    dataset: Dataset,
+    base: Base,
+    *,
+    by: str,
+    part: Run,
+    say: Say = silent,
+    **more: Any,
+) -> Report:
+    """Candidates on the sealed test of ``dataset``, which is opened for ``by``.
+
+    ``part``: the run, or the folder like one, in which it was trained; ``more``: what
+    ``evaluate.evaluate`` takes of a whole run alone.
+    """
+    from afina.evaluate import evaluate as measure
+    from afina.train.thresholds import FILE
+
+    test = dataset.test.open(by=by)
+    measured = measurable(test, recipe.task, base, recipe)
+    return measure(
+        asked,
         measured,
         task=recipe.task,
         tuned="tuned",
@@ -58,15 +94,10 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         seed=recipe.train.seed,
         test_sha256=dataset.test.sha256,
         left_out=len(test) - len(measured),
-        expectations=expectations,
-        probed=probed(run, recipe, base, say),
+        thresholds=part.read(FILE) if (part.folder / FILE).is_file() else (),
         say=say,
+        **more,
     )
-    run.write("report.json", report.as_dict())
-    write_html(run, report, dataset, language)
-    record(run, recipe, {"status": "succeeded", **_headline(report)})
-    run.seal({"command": command_of(run), "data": dataset.fingerprint})
-    return report
 
 
 def try_expectations(
@@ -114,12 +145,25 @@ def candidates(
 
     ``rivals``: baselines in place of the recipe's. Raises RequestError for a name that is none.
     """
-    from afina.baselines import BASELINES
     from afina.models.predictor import TunedModel
 
     tuned = Candidate(
         "tuned", lambda: as_asked(recipe, TunedModel.open(run.model_folder), say), say
     )
+    return [tuned, *baselines(recipe, dataset, base, say, rivals=rivals)]
+
+
+def baselines(
+    recipe: Recipe,
+    dataset: Dataset,
+    base: Base,
+    say: Say = silent,
+    *,
+    rivals: Sequence[str] | None = None,
+) -> list[Candidate]:
+    """The baselines alone, as ``candidates`` has them."""
+    from afina.baselines import BASELINES
+
     names = recipe.evaluate.baselines if rivals is None else rivals
     if names is None:
         names = recipe.task.baselines()
@@ -131,7 +175,7 @@ def candidates(
                 do=nearest(name, ("tuned", *BASELINES)),
             )
     parts = (recipe.task, base, dataset.train, dataset.validation)
-    return [tuned, *(Candidate(n, partial(build_asked, n, recipe, *parts), say) for n in names)]
+    return [Candidate(n, partial(build_asked, n, recipe, *parts), say) for n in names]
 
 
 def build_asked(

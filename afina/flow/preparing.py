@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from afina.data.augment import Made
     from afina.models.render import ChatRenderer
     from afina.models.sources import Base
+    from afina.train.machine import Machine
     from afina.train.plan import Plan
     from afina.train.rows import Rows
 
@@ -136,36 +137,83 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
 
     ``thorough``: with every analysis of the rows, for the record of a run.
     """
-    from afina.data import prepare as prepare_data
-    from afina.evaluate.code import how_code_is_run
-    from afina.models.load import check_kind, load_renderer
-    from afina.models.masked import check_objective
-    from afina.models.sources import resolve
-    from afina.train.machine import probe
-    from afina.train.plan import make_plan
+    return Ground.of(recipe, home, say=say, thorough=thorough).prepare(recipe)
 
-    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
-    _check_evaluation(recipe, dataset)
-    base = resolve(recipe.base, say=say)
-    check_kind(base, dataset.task, recipe.method)
-    check_objective(base, dataset.task, recipe.objective)
-    renderer = load_renderer(base)
-    _check_calls(dataset, renderer)
-    made = made_rows(recipe, dataset, say)
-    rows, validation, documents = encoded(recipe, dataset, base, renderer, made, say=say)
-    machine = probe(recipe.train.device, home, recipe.train.threads)
-    recipe = _with_data(recipe, dataset)
-    plan = make_plan(recipe, dataset.task, base, rows, validation, len(dataset.test), machine)
-    long = check_test(dataset, base, renderer, recipe)
-    derived = (*_derived_of(dataset), *plan.derived)
-    said = (
-        *note_of(made),
-        *dataset.task.remarks((*dataset.train, *dataset.validation), renderer),
-        *how_code_is_run(dataset.task, (*dataset.validation, *dataset.train)),
-    )
-    plan = replace(plan, derived=derived, notes=(*plan.notes, *long, *said))
-    plan = with_probe(plan, base, renderer)
-    return Prepared(plan, dataset, base, renderer, rows, validation, documents, made)
+
+@dataclass(frozen=True)
+class Ground:
+    """What recipes that differ only in how they train stand on: read, fetched and measured once."""
+
+    dataset: Dataset
+    base: Base
+    renderer: ChatRenderer
+    machine: Machine
+    say: Say
+    made: Made | None
+    known: dict[str, tuple[Rows, Rows, str, tuple[str, ...]]] = field(default_factory=dict)
+    """Rows as tokens, with what the plan says of the rows."""
+
+    @classmethod
+    def of(cls, recipe: Recipe, home: Path, *, say: Say, thorough: bool = False) -> Ground:
+        """Read the data, fetch the base, measure the machine."""
+        from afina.data import prepare as prepare_data
+        from afina.models.load import check_kind, load_renderer
+        from afina.models.masked import check_objective
+        from afina.models.sources import resolve
+        from afina.train.machine import probe
+
+        dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
+        _check_evaluation(recipe, dataset)
+        base = resolve(recipe.base, say=say)
+        check_kind(base, dataset.task, recipe.method)
+        check_objective(base, dataset.task, recipe.objective)
+        renderer = load_renderer(base)
+        _check_calls(dataset, renderer)
+        made = made_rows(recipe, dataset, say)
+        machine = probe(recipe.train.device, home, recipe.train.threads)
+        return cls(dataset, base, renderer, machine, say, made)
+
+    def for_rows(self, recipe: Recipe, dataset: Dataset) -> Ground:
+        """The same for other rows of the same file."""
+        made = made_rows(recipe, dataset, self.say)
+        return replace(self, dataset=dataset, made=made, known={})
+
+    def prepare(self, recipe: Recipe) -> Prepared:
+        """The rows as tokens and the plan; raises if the run could not be made."""
+        from afina.models.load import check_kind
+        from afina.train.plan import make_plan
+
+        dataset, base = self.dataset, self.base
+        check_kind(base, dataset.task, recipe.method)
+        rows, validation, documents, said = self._encoded(recipe)
+        recipe = _with_data(recipe, dataset)
+        tests = len(dataset.test)
+        plan = make_plan(recipe, dataset.task, base, rows, validation, tests, self.machine)
+        derived = (*_derived_of(dataset), *plan.derived)
+        plan = replace(plan, derived=derived, notes=(*plan.notes, *said))
+        plan = with_probe(plan, base, self.renderer)
+        return Prepared(plan, dataset, base, self.renderer, rows, validation, documents, self.made)
+
+    def _encoded(self, recipe: Recipe) -> tuple[Rows, Rows, str, tuple[str, ...]]:
+        """As ``encoded``, and what the plan says of them; taken again for a like recipe."""
+        from afina.evaluate.code import how_code_is_run
+        from afina.models.load import context_of
+
+        train = recipe.train
+        limit = train.max_length or context_of(self.base, recipe.method)
+        key = repr((recipe.objective, limit, train.on_too_long))
+        if key not in self.known:
+            own = (self.dataset, self.base, self.renderer, self.made)
+            rows = encoded(recipe, *own, say=self.say)
+            seen = (*self.dataset.train, *self.dataset.validation)
+            said = (
+                *note_of(self.made),
+                *check_test(self.dataset, self.base, self.renderer, recipe),
+                *self.dataset.task.remarks(seen, self.renderer),
+                *how_code_is_run(self.dataset.task, seen),
+            )
+            self.known[key] = (*rows, said)
+        return self.known[key]
 
 
 def encoded(

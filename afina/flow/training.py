@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.store import Run
     from afina.train.loop import Watcher
+    from afina.train.rows import Rows
 
 
 def train(
@@ -24,10 +25,17 @@ def train(
 ) -> tuple[Run, dict[str, Any]]:
     """Train a recipe in a new run. Returns the run and the contract's object without ``report``."""
     from afina.store import Run
-    from afina.store.durable import sha256_file
 
     ready = prepare(recipe, home, say=say, thorough=True)
     run = Run.create(home, recipe.name)
+    begin(run, ready)
+    return run, carry_out(run, ready, watch)
+
+
+def begin(run: Run, ready: Prepared) -> None:
+    """Write what a run is made from into its new folder, and its line in the registry."""
+    from afina.store.durable import sha256_file
+
     run.write("recipe.yaml", dump_recipe(ready.plan.recipe))
     run.write("plan.json", ready.plan.as_dict())
     ready.dataset.write(run.folder / "data")
@@ -42,7 +50,6 @@ def train(
     if long:  # train.on_too_long: drop
         run.write("data/too_long.json", [{"where": w, "reason": why} for w, why in long])
     record(run, ready.plan.recipe, {"status": "created"})
-    return run, _train_in(run, ready, watch)
 
 
 def resume(
@@ -58,7 +65,7 @@ def resume(
     if run.status == "succeeded":
         raise RunError("this run is finished", where=run.id, do="start a new one: afina run RECIPE")
     ready = _reopen(run, say)
-    return run, _train_in(run, ready, watch)
+    return run, carry_out(run, ready, watch)
 
 
 def _reopen(run: Run, say: Say) -> Prepared:
@@ -93,18 +100,14 @@ def _reopen(run: Run, say: Say) -> Prepared:
     return Prepared(plan, dataset, base, renderer, rows, validation, documents, made)
 
 
-def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:
+def carry_out(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:
+    """Train in a run that was begun, from its newest checkpoint. Returns as ``train`` does."""
     from afina.train.loop import run as train_run
-    from afina.train.teacher import taught
 
     with run.lock():
         run.set_status("running")
         try:
-            parts = (
-                (ready.rows, ready.learned),
-                (ready.validation, ready.dataset.validation),
-            )
-            rows, validation = taught(ready.plan.recipe, parts, ready.renderer, run.home)
+            rows, validation = taught_rows(ready, run.home)
             figures = train_run(
                 ready.plan,
                 ready.base,
@@ -131,6 +134,15 @@ def _train_in(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any
     outcome = outcome_of(run, ready.dataset)
     run.seal({"command": command_of(run), "data": ready.dataset.fingerprint})
     return outcome
+
+
+def taught_rows(ready: Prepared, home: Path) -> tuple[Rows, Rows]:
+    """Training and validation rows with what a teacher says of them, where the objective has one."""
+    from afina.train.teacher import taught
+
+    parts = ((ready.rows, ready.learned), (ready.validation, ready.dataset.validation))
+    rows, validation = taught(ready.plan.recipe, parts, ready.renderer, home)
+    return rows, validation
 
 
 def outcome_of(run: Run, dataset: Dataset) -> dict[str, Any]:

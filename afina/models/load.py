@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from afina.models.render import ChatRenderer
 from afina.models.rms_norm import fuse as fuse_norms
 from afina.models.safe_config import read_json
 from afina.models.seq2seq import SourceNetwork
+from afina.models.shelf import Shelf
 from afina.models.sources import Base
 from afina.tasks import FindAnswer, Pooled, Text
 from afina.types import Head, Method, Task
@@ -122,19 +124,26 @@ def load(
     seed: int = 0,
     renderer: ChatRenderer | None = None,
     exact: bool = False,
+    shelf: Shelf | None = None,
 ) -> Model:
     """The network of a resolved task over a base, with the method applied (None: nothing moves).
 
     New weights (head, adapter) come from ``seed``. Weights that will move are loaded in float32,
     frozen ones in ``dtype``; ``Model`` records ``dtype`` as the one to compute in. ``exact``
-    leaves our own attention and adapter arithmetic out. Raises ModelError if the base cannot serve
-    the task.
+    leaves our own attention and adapter arithmetic out; ``shelf`` keeps what was read from the disk
+    for the next one. Raises ModelError if the base cannot serve the task.
     """
     check_kind(base, task, method)
     renderer = renderer or load_renderer(base)
     stored = torch.float32 if method is not None and not method.adapter else dtype
     attention = "sdpa" if exact else register_attention()
-    module = _load_module(base, task, method, stored, dtype, device, attention)
+    read = partial(_load_module, base, task, method, stored, dtype, device, attention)
+    four_bit = method is not None and method.four_bit
+    if shelf is None or four_bit:
+        module = read()
+    else:
+        kind = (auto_class(base, task), task.head, pooling_of(base, task))
+        module = shelf.take((base.sha256, *kind, stored, attention), read)
     # A table of sines is a parameter of some families, and none of a method's to move.
     fixed = [p for p in module.parameters() if not p.requires_grad]
     torch.manual_seed(seed)

@@ -1,7 +1,7 @@
 """What the user asks for, once: every knob of the system. Imports no torch."""
 
 from afina.recipe.alternatives import Decide, Retrieval
-from afina.recipe.identity import fingerprint
+from afina.recipe.identity import fingerprint, folds_fingerprint, sweep_fingerprint
 from afina.recipe.knobs import (
     Columns,
     Data,
@@ -14,6 +14,7 @@ from afina.recipe.knobs import (
     Train,
 )
 from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
+from afina.recipe.search import Range, Sweep
 
 __all__ = [
     "Columns",
@@ -22,15 +23,19 @@ __all__ = [
     "Evaluate",
     "Forgetting",
     "Goal",
+    "Range",
     "Recipe",
     "Retrieval",
     "Serve",
     "Split",
+    "Sweep",
     "Train",
     "dump_recipe",
     "explain",
     "fingerprint",
+    "folds_fingerprint",
     "json_schema",
     "load_recipe",
     "parse_recipe",
+    "sweep_fingerprint",
 ]

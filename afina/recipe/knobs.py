@@ -15,6 +15,7 @@ from afina.methods import METHODS
 from afina.objectives import OBJECTIVES, Supervised
 from afina.recipe.alternatives import Decide, Retrieval
 from afina.recipe.augment import Augment
+from afina.recipe.search import Sweep
 from afina.tasks import TASKS
 from afina.types import Example, Knobs, Method, Objective, Task
 
@@ -326,6 +327,8 @@ class Recipe(Knobs):
     """Documents to answer from: adds the baseline rag."""
     decide: Decide = Decide()
     """How the ways are compared before training (afina decide)."""
+    sweep: Sweep = Sweep()
+    """How the knobs of training are searched (afina sweep)."""
     goal: Goal | None = None
     """What must be reached."""
     serve: Serve = Serve()
@@ -388,6 +391,7 @@ __all__ = [
     "Retrieval",
     "Serve",
     "Split",
+    "Sweep",
     "Task",
     "Train",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -259,6 +260,17 @@ class Run:
         Raises RunError if the run was never sealed, CorruptError if the seal itself was changed.
         """
         return verify_folder(self.folder)
+
+    def take_over(self, other: Run) -> None:
+        """Stand where another run stands: its checkpoints and metrics, copied; those here go."""
+        for name in (CHECKPOINTS, METRICS):
+            source = other.folder / name
+            if source.is_dir():
+                with folders.staged(self.folder / name) as stage, storing(source, "copy"):
+                    shutil.copytree(source, stage, dirs_exist_ok=True)
+                    folders.place(stage, self.folder / name)
+            elif source.is_file():
+                durable.write_bytes(self.folder / name, source.read_bytes())
 
     def _keep(self) -> int:
         """``train.keep_checkpoints`` of the run's resolved recipe, or the knob's own default."""

@@ -20,6 +20,7 @@ from afina.errors import Interrupted, TrainingError
 from afina.models.load import DTYPES, Model, load
 from afina.models.masked import MaskedNetwork, Masker
 from afina.models.render import ChatRenderer
+from afina.models.shelf import Shelf
 from afina.models.sources import Base
 from afina.store import Run
 from afina.tasks import Pooled
@@ -34,6 +35,7 @@ from afina.train.prepare import lay_flat, prepare
 from afina.train.rollouts import Rollouts
 from afina.train.rows import Rows
 from afina.train.stopping import stop_on_signal
+from afina.train.thresholds import settle_thresholds
 from afina.train.validation import validate
 from afina.train.weights import rate_share, sha256_of
 from afina.types import Encoded
@@ -44,13 +46,17 @@ TRIM_EVERY = 16
 
 @dataclass(frozen=True)
 class Step:
-    """What a watcher of a run is told: after an optimiser step, an evaluation, or an alert."""
+    """What a watcher of a run is told: after an optimiser step, an evaluation, or an alert.
+
+    ``score``: of an evaluation, what the best one is chosen by; lower is better.
+    """
 
     step: int
     steps: int
     epoch: float
     loss: float | None = None
     validation_loss: float | None = None
+    score: float | None = None
     tokens_per_second: float = 0.0
     seconds_left: float = 0.0
     memory_bytes: int = 0
@@ -76,8 +82,7 @@ def run(
     resumable), TrainingError if a loss or weight is not finite or the gate refuses the result.
     """
     training = Training(plan, base, rows, validation, run, renderer, watch or (lambda _: None))
-    with kept_memory() as trim_memory, stop_on_signal() as stop:
-        training.go(stop, trim_memory)
+    training.go()
     return training.finish()
 
 
@@ -93,7 +98,9 @@ class Training:
         run: Run,
         renderer: ChatRenderer | None,
         watch: Watcher,
+        shelf: Shelf | None = None,
     ) -> None:
+        """``shelf``: where bases that are loaded again and again are kept."""
         recipe = plan.recipe
         train = recipe.train
         assert recipe.method is not None
@@ -115,6 +122,7 @@ class Training:
             seed=train.seed,
             renderer=renderer,
             exact=train.exact,
+            shelf=shelf,
         )
         self.model.cut_to = train.max_length if train.on_too_long == "truncate" else None
         self.weights = prepare(self.model, plan)
@@ -142,8 +150,12 @@ class Training:
 
     # ------------------------------------------------------------------ the loop
 
-    def go(self, stop: threading.Event, trim_memory: Callable[[], object]) -> None:
+    def go(self) -> None:
         """Steps until the plan, early stopping or the user ends them."""
+        with kept_memory() as trim_memory, stop_on_signal() as stop:
+            self._go(stop, trim_memory)
+
+    def _go(self, stop: threading.Event, trim_memory: Callable[[], object]) -> None:
         at = self.progress
         self.run.event("training", step=at.step, steps=self.plan.steps)
         while at.step < self.plan.steps and not at.stopped:
@@ -273,7 +285,7 @@ class Training:
             {} if right is None else {"validation_accuracy": right}
         )
         self.run.metric(step=at.step, **figures)
-        self.watch(self._told(validation_loss=loss))
+        self.watch(self._told(validation_loss=loss, score=score))
         self._warn_of_overfitting()
         patience = self.train.early_stopping
         if patience is not None and at.evaluations_without_gain >= patience:
@@ -303,12 +315,18 @@ class Training:
 
     # ------------------------------------------------------------------ the end
 
+    def best(self) -> Model:
+        """The model with the weights of the best evaluation, and the thresholds that suit them."""
+        self.weights.begin()
+        state.restore_best(self.run, self.weights, self.progress)
+        settle_thresholds(self.model, self.validation, self.run)
+        return self.model
+
     def finish(self) -> dict[str, Any]:
         """Restore the best weights, publish the model, pass the gate, and give the figures."""
         at = self.progress
         peak = self.memory.bytes()
-        self.weights.begin()
-        state.restore_best(self.run, self.weights, at)
+        self.best()
         figures = self.figures(peak)
         gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kind)
         return figures

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from afina.data import Dataset, prepare
-from afina.data.clean import _item
+from afina.data.clean import item_of
 from afina.data.content import normal_input
 from afina.data.split import divide
 from afina.errors import DataError
@@ -115,7 +115,7 @@ def test_nothing_crosses_and_the_order_of_the_file_does_not_matter(
 
 def items(labels: list[str], prefix: str = "row") -> list[Any]:
     return [
-        _item(
+        item_of(
             LabelledExample(
                 id=f"{prefix}{i}", where="", text=f"{prefix} number {i}", labels=(label,)
             ),

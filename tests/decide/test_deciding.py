@@ -17,11 +17,11 @@ from afina.flow.main_job import note_no_go
 from afina.models.sources import Base
 from afina.recipe import load_recipe
 from tests.cli.conftest import json_of
+from tests.tickets import write_tickets
 from tests.tiny import Kind
 
 Tiny = Callable[[Kind], Base]
 WORDS = ("uno", "dos", "tres", "cuatro", "cinco", "seis", "siete", "ocho")
-LABELS = {"billing": ("refund", "money"), "bug": ("crash", "error"), "delivery": ("parcel", "late")}
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +56,7 @@ def generate(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def classify(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("classify")
-    chance = random.Random(2)
-    lines = ["text,label"]
-    for n in range(150):
-        label = sorted(LABELS)[n % 3]
-        said = " ".join(chance.choice(WORDS) for _ in range(3))
-        lines.append(f"{chance.choice(LABELS[label])} {said} {n},{label}")
-    (folder / "tickets.csv").write_text("\n".join(lines) + "\n", "utf-8")
+    write_tickets(folder, WORDS, 2)
     path = folder / "classify.yaml"
     path.write_text(
         f"task: classify\nbase: {tiny('minilm').folder}\n"

@@ -14,6 +14,7 @@ from afina.evaluate import SCORERS, Report, evaluate
 from afina.recipe import Evaluate, Goal
 from afina.tasks import FindAnswer, Generate, Regress, Tag
 from afina.tasks.tag import said
+from afina.tasks.thresholds import Wanted
 from afina.types import (
     Answer,
     Example,
@@ -406,6 +407,8 @@ def test_every_scorer_works_on_some_task() -> None:
             [FixedLikelihood("tuned", lambda q: Answer(intents(5)[number(q)]), nats=0.1)],
         ),
     ]
+    costly = CLASSIFY.model_copy(update={"wanted_of": {GOLD[0]: Wanted(miss=2, false_alarm=1)}})
+    tasks.append((costly, labelled(GOLD), [labels_of("tuned", GOLD)]))
     numbers: list[Example] = [
         NumberExample(id=str(i), where=f"row {i}", text=f"text {i}", number=i) for i in range(4)
     ]

@@ -220,7 +220,7 @@ def test_both_languages_are_in_the_page(language: str, title: str) -> None:
 
 
 def test_another_language_is_refused() -> None:
-    with pytest.raises(RequestError, match="no language fr"):
+    with pytest.raises(RequestError, match="no language is called fr"):
         html(report_of_json().as_dict(), {}, "fr")
 
 

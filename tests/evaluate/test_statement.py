@@ -70,6 +70,11 @@ VALUES = {
     "kappa": 0.5,
     "won": 20,
     "lost": 5,
+    "cost": 0.4,
+    "usual": 0.7,
+    "label": "toxic",
+    "positives": 3,
+    "precision": 0.95,
 }
 
 
