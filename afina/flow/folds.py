@@ -90,7 +90,9 @@ def _measured(
     ready = as_planned(ground.prepare(recipe), part)
     training = try_out(ready, part, watch, shelf)
     resolved, dataset = ready.plan.recipe, ground.dataset
-    tuned = Candidate("tuned", lambda: as_asked(resolved, answering(training)), say)
+    tuned = Candidate(
+        "tuned", lambda: as_asked(resolved, answering(training, dataset.validation)), say
+    )
     by = f"fold {number}"
     asked = [tuned, *baselines(resolved, dataset, ground.base, say)]
     report = judged(asked, resolved, dataset, ground.base, by=by, part=part, say=say)

@@ -7,7 +7,7 @@ model's card, so that it is measured and served as it was chosen.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from afina.tasks import FindAnswer
 from afina.types import Example, Task
 
 if TYPE_CHECKING:
+    from afina.models.predictor import TunedModel
     from afina.models.sources import Base
     from afina.store import Run
 
@@ -23,16 +24,32 @@ def settle_threshold(
     run: Run, task: Task, base: Base, validation: Sequence[Example]
 ) -> dict[str, Any]:
     """Settle ``task.no_answer`` of a run's model: what was chosen and why; empty if nothing is open."""
-    from afina.evaluate.reading import right_texts, word_f1
     from afina.models.predictor import TunedModel
     from afina.models.save import settle_task
 
-    if not isinstance(task, FindAnswer) or not task.unanswerable or task.no_answer is not None:
+    found = chosen(lambda: TunedModel.open(run.model_folder, base=base), task, validation)
+    if found is None:
         return {}
+    settled, why = found
+    settle_task(run.model_folder, settled)
+    told = {"no_answer": settled.no_answer, "reason": why}
+    run.event("threshold", **told)
+    return told
+
+
+def chosen(
+    opened: Callable[[], TunedModel], task: Task, validation: Sequence[Example]
+) -> tuple[FindAnswer, str] | None:
+    """The task with ``no_answer`` settled for the model that is opened, and why so; None if nothing is
+    open. The model's own task is not what it was afterwards."""
+    from afina.evaluate.reading import right_texts, word_f1
+
+    if not isinstance(task, FindAnswer) or not task.unanswerable or task.no_answer is not None:
+        return None
     threshold, why = 0.0, "no validation row is without an answer"
     golds = [task.gold(example) for example in validation]
     if any(not gold.text for gold in golds):
-        tuned = TunedModel.open(run.model_folder, base=base)
+        tuned = opened()
         tuned.model.task = task.model_copy(update={"no_answer": -math.inf})
         answers = tuned.predict([task.question(example) for example in validation])
         language = task.language or "en"
@@ -42,10 +59,7 @@ def settle_threshold(
             gains.append((answer.margin or 0.0, f1 - float(not gold.text)))
         threshold = best_threshold(gains)
         why = f"the highest F1 on {len(validation):,} validation rows"
-    settle_task(run.model_folder, task.model_copy(update={"no_answer": threshold}))
-    found = {"no_answer": threshold, "reason": why}
-    run.event("threshold", **found)
-    return found
+    return task.model_copy(update={"no_answer": threshold}), why
 
 
 def best_threshold(gains: Sequence[tuple[float, float]]) -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from afina.errors import Interrupted
 from afina.flow.preparing import Ground, Prepared, Say
+from afina.flow.threshold import chosen
 from afina.flow.training import taught_rows
 from afina.recipe import Recipe, dump_recipe
+from afina.types import Example
 
 if TYPE_CHECKING:
     from afina.models.predictor import TunedModel
@@ -65,10 +68,13 @@ def try_out(ready: Prepared, part: Run, watch: Watcher, shelf: Shelf) -> Trainin
     return training
 
 
-def answering(training: Training) -> TunedModel:
-    """The best weights of a training, ready to answer."""
+def answering(training: Training, validation: Sequence[Example]) -> TunedModel:
+    """The best weights of a training, ready to answer; what only its answers settle is settled."""
     from afina.models.predictor import TunedModel
 
     model = training.best()
     model.network.eval()
-    return TunedModel(model)
+    tuned = TunedModel(model)
+    if (found := chosen(lambda: tuned, model.task, validation)) is not None:
+        model.task = found[0]
+    return tuned

@@ -178,7 +178,7 @@ def _measured(bench: Bench, ready: Prepared, training: Training) -> Score:
         update={"baselines": (), "scorers": (bench.scorer.name,), "samples": 0}
     )
     report = evaluate(
-        [as_asked(recipe, answering(training))],
+        [as_asked(recipe, answering(training, ready.dataset.validation))],
         bench.rows,
         task=recipe.task,
         tuned="tuned",

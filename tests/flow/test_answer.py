@@ -10,10 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from afina import flow
 from afina.baselines import build
 from afina.flow.threshold import best_threshold
+from afina.flow.trying import answering, try_out
 from afina.models.save import read_card
+from afina.models.shelf import Shelf
 from afina.models.sources import Base
+from afina.recipe import parse_recipe
+from afina.store.workplace import Workplace
 from afina.tasks import FindAnswer
 from afina.types import Input, Message, QuestionExample, Span
 from tests.cli.conftest import json_of
@@ -68,6 +73,25 @@ def test_from_rows_to_report(tiny: Callable[[Kind], Base], tmp_path: Path) -> No
     assert 0 < one["score"] <= 1
     assert one["margin"] > chosen["no_answer"]
     assert (two["answer"], two["start"]) == ("", None)
+
+
+def test_a_trial_or_a_fold_settles_it_as_a_run_does(
+    tiny: Callable[[Kind], Base], tmp_path: Path
+) -> None:
+    recipe = parse_recipe(
+        {
+            "task": TASK,
+            "base": str(tiny("bert").folder),
+            "data": {"train": str(write(tmp_path, rows(90)))},
+            "train": {"max_steps": 8, "batch_size": 16, "learning_rate": 5e-3, "threads": 1},
+        }
+    )
+    run, _ = flow.train(recipe, tmp_path / "home")
+    ready = flow.prepare(recipe, tmp_path / "home")
+    part = Workplace(tmp_path / "home", "folds", "tried").part("fold-1")
+    tuned = answering(try_out(ready, part, lambda _: None, Shelf()), ready.dataset.validation)
+    assert isinstance(tuned.task, FindAnswer)
+    assert tuned.task.no_answer == read_card(run.model_folder)["task"]["no_answer"]
 
 
 def test_the_check_counts_windows(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
