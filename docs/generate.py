@@ -19,6 +19,7 @@ from afina.cli.arguments import help_text
 from afina.methods import METHODS
 from afina.objectives import OBJECTIVES
 from afina.recipe import Recipe
+from afina.recipe.explain import by_name
 from afina.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,7 +68,8 @@ def _section(model: type[BaseModel], key: str, title: str) -> Iterator[str]:
         return
     for name, field in model.model_fields.items():
         for below in _models(field.annotation):
-            yield from _section(below, f"{key}.{name}", f"### `{key}.{name}`")
+            own = f"{key}.{name}.NAME" if by_name(field.annotation) else f"{key}.{name}"
+            yield from _section(below, own, f"### `{own}`")
 
 
 def _sentence(model: type[BaseModel], name: str) -> str:

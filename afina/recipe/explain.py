@@ -79,10 +79,16 @@ def _walk(
         if named and only is not None:
             matching = [k for k in named if str(k.model_fields["name"].default) == only]
             kinds = matching or kinds
+        below = f"{key}.NAME." if by_name(field.annotation) else f"{key}."
         for child in kinds:
-            rows += _walk(child, key + ".", only)
+            rows += _walk(child, below, only)
     seen: set[tuple[str, str]] = set()
     return [r for r in rows if not ((r[0], r[2]) in seen or seen.add((r[0], r[2])))]  # type: ignore[func-returns-value]
+
+
+def by_name(annotation: Any) -> bool:
+    """Whether the keys below are names of the user's, each with the same keys below it."""
+    return typing.get_origin(annotation) is dict or any(map(by_name, typing.get_args(annotation)))
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

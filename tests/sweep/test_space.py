@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from afina.errors import MachineError, RecipeError
-from afina.recipe import Recipe, parse_recipe
+from afina.recipe import Recipe, explain, parse_recipe
 from afina.sweep.space import VALIDATION_LOSS, Knob, applied, chosen, holds_all, space_of, usual
 from afina.sweep.study import Study
 
@@ -81,6 +81,13 @@ def test_what_makes_no_sense_is_refused_by_its_key(
 def test_a_range_is_said_in_one_way(values: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match=r"train\.epochs"):
         recipe({"train.epochs": values})
+
+
+def test_the_keys_below_a_name_are_explained_and_an_unknown_one_is_told() -> None:
+    keys = [key for key, _, _ in explain("sweep.space")]
+    assert "sweep.space.NAME.low" in keys
+    with pytest.raises(RecipeError, match=r"sweep\.space\.train\.epochs\.lo\b"):
+        recipe({"train.epochs": {"lo": 1, "high": 2}})
 
 
 def test_losses_are_not_compared_across_what_changes_them() -> None:
