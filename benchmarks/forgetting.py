@@ -25,7 +25,6 @@ from afina.evaluate.single import value_of, value_of_likelihoods
 from afina.flow import recipe_of, reopen_dataset, train
 from afina.flow.general import open_base, open_tuned
 from afina.models.predictor import TunedModel
-from afina.models.sources import resolve
 from afina.recipe import Evaluate, parse_recipe
 from afina.store import Run
 
@@ -129,7 +128,7 @@ def main() -> None:
             run, outcome = train(parse_recipe(recipe(arguments, own)), Path(folder), say=print)
             resolved = recipe_of(run)
             if before is None:
-                before = ask(probe, open_base(resolved, resolve(resolved.base), "cpu"))
+                before = ask(probe, open_base(resolved, "cpu"))
             scores, after = measure(run, arguments.rows, probe)
             found = changes(probe, before, after, settings, 7)
             table[name] = {

@@ -205,18 +205,19 @@ def report(console: Console, value: Mapping[str, Any]) -> None:
 
 
 def _probe(value: Mapping[str, Any]) -> Table:
-    """The general probe before and after."""
-    drawn = table(
-        "general probe", "base", "tuned", "difference", right=["base", "tuned", "difference"]
-    )
-    names = {
-        "right": f"right of {value['questions']} questions",
-        "perplexity": f"perplexity of {value['texts']} texts",
-    }
-    for name, own in value["scores"].items():
-        change = own["difference"]
-        moved = interval({"value": change["difference"], **change}, sign="+")
-        drawn.add_row(names[name], interval(own["before"]), interval(own["after"]), moved)
+    """The general probe before and after, and how far a longer context is read."""
+    sides = ("base", "tuned", "difference")
+    drawn = table("general probe", *sides, right=sides)
+    long = value.get("long", {})
+    for part, of in ((value, ""), (long, f" of {long.get('length', 0):,} tokens")):
+        names = {
+            "right": f"right of {part.get('questions')} questions{of and ' in texts' + of}",
+            "perplexity": f"perplexity of {part.get('texts')} texts{of}",
+        }
+        for name, own in part.get("scores", {}).items():
+            change = own["difference"]
+            moved = interval({"value": change["difference"], **change}, sign="+")
+            drawn.add_row(names[name], interval(own["before"]), interval(own["after"]), moved)
     return drawn
 
 

@@ -42,8 +42,8 @@ class Desk:
         """Read the data, lock the rows, resolve the base. Raises RecipeError without a goal, and
         what data and base raise."""
         from afina.data import prepare
+        from afina.models.context import base_of
         from afina.models.load import check_kind, load_renderer
-        from afina.models.sources import resolve
         from afina.train.machine import probe
 
         _require_goal(recipe)
@@ -51,7 +51,7 @@ class Desk:
         scorers = choose(dataset.task, (), recipe.goal)
         check_rows(scorers, dataset.train)
         rows = divide(dataset, recipe.decide.rows, recipe.train.seed)
-        base = resolve(recipe.base, say=say)
+        base = base_of(recipe, say=say)
         check_kind(base, dataset.task)
         renderer = load_renderer(base)
         rows = _ready(recipe, rows, base, renderer)

@@ -10,14 +10,14 @@ from typing import Any
 
 from afina.errors import DataError, ModelError, RequestError
 from afina.evaluate import notes as remarks
-from afina.evaluate.asking import Measured, Opens, Say, measure
+from afina.evaluate.asking import Measured, Say, measure
 from afina.evaluate.expectations import Expectations
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
 from afina.evaluate.numbers import points
 from afina.evaluate.paired import Comparison, compare
 from afina.evaluate.preference import REFERENCE, preference_rows
-from afina.evaluate.probe import Probed, ask_both
+from afina.evaluate.probe import Pair, Probed, ask_pairs
 from afina.evaluate.report import CandidateResult, Report, Score
 from afina.evaluate.samples import draw
 from afina.evaluate.scorer import Array, Context, Counting, Scorer, statistics
@@ -45,7 +45,7 @@ def evaluate(
     test_sha256: str = "",
     left_out: int = 0,
     expectations: Expectations | None = None,
-    probed: Sequence[Opens] = (),
+    probed: Sequence[Pair] = (),
     thresholds: Sequence[Mapping[str, Any]] = (),
     say: Say = lambda _: None,
 ) -> Report:
@@ -53,7 +53,7 @@ def evaluate(
 
     ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
     rows of the sealed test that are not in ``test``, being too long. ``probed``: the base and the
-    tuned model, asked the general probe. ``thresholds``: how those of the tuned model were chosen. A
+    tuned model, and what both are asked. ``thresholds``: how those of the tuned model were chosen. A
     baseline that raises an AfinaError is carried in the report as a failure with its reason; for
     ``tuned`` the error is raised. Raises DataError for an empty test, ModelError for a wrong number of
     answers, RecipeError for a scorer that does not fit.
@@ -76,7 +76,7 @@ def evaluate(
     return _report(
         judged,
         settings,
-        ask_both(probed, goal, settings, seed),
+        ask_pairs(probed, goal, settings, seed),
         seed=seed,
         test={"rows": len(test), "sha256": test_sha256},
         scorers={s.name: s.facts() for s in scorers},

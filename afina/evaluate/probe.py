@@ -231,42 +231,65 @@ def by_field(probe: Probe, before: Known, after: Known) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """The base and the tuned model, each opened at its turn, and what both are asked. ``length``: the
+    tokens of a longer context, where it is that which is tried."""
+
+    probe: Probe
+    opened: Sequence[Opens]
+    length: int = 0
+
+
+@dataclass(frozen=True)
 class Probed:
-    """What became of a probe: the part of the report, the reasons to hold, why nothing is known."""
+    """What became of it: the part of the report, the reasons to hold, why nothing is known."""
 
     part: Mapping[str, Any] = field(default_factory=dict)
     lost: tuple[Statement, ...] = ()
     notes: tuple[Statement, ...] = ()
 
 
-def ask_both(opened: Sequence[Opens], goal: Goal | None, settings: Evaluate, seed: int) -> Probed:
-    """Ask the base and the tuned model, each opened at its turn; nobody where ``opened`` is empty."""
-    if not opened:
-        return Probed()
-    limits = goal.forgetting if goal is not None else Forgetting()
-    probe = Probe.of(settings.probe or 0)
-    answers = []
-    try:
-        for one in opened:
-            try:
-                model = one.predictor
-                if isinstance(model, ReadsOnly) and not model.answers:
-                    probe = replace(probe, questions=())
-                answers.append(ask(probe, model))
-            finally:
-                if isinstance(one, Closes):
-                    one.close()
-    except Interrupted:
-        raise
-    except AfinaError as error:
-        return Probed(notes=(Statement("no_probe", {"what": error.what}),))
+def ask_pairs(pairs: Sequence[Pair], goal: Goal | None, settings: Evaluate, seed: int) -> Probed:
+    """Ask each pair. What is lost on the general probe counts against the limits of the goal."""
+    part: dict[str, Any] = {}
+    forgotten: tuple[Statement, ...] = ()
+    notes: list[Statement] = []
+    for pair in pairs:
+        try:
+            probe, before, after = _ask_both(pair)
+        except Interrupted:
+            raise
+        except AfinaError as error:
+            notes.append(Statement("no_probe", {"what": error.what}))
+            continue
+        found = changes(probe, before, after, settings, seed)
+        own: dict[str, Any] = {
+            "questions": len(probe.questions),
+            "texts": len(probe.texts),
+            "scores": {name: change.as_dict() for name, change in found.items()},
+        }
+        if pair.length:
+            part["long"] = {"length": pair.length, **own}
+            continue
+        limits = goal.forgetting if goal is not None else Forgetting()
+        forgotten = lost(found, limits)
+        part |= own | {
+            "fields": by_field(probe, before, after),
+            "limits": None if limits is None else limits.model_dump(mode="json"),
+        }
+    return Probed(part, forgotten, tuple(notes))
+
+
+def _ask_both(pair: Pair) -> tuple[Probe, Known, Known]:
+    probe, answers = pair.probe, []
+    for one in pair.opened:
+        try:
+            model = one.predictor
+            if isinstance(model, ReadsOnly) and not model.answers:
+                probe = replace(probe, questions=())
+            answers.append(ask(probe, model))
+        finally:
+            if isinstance(one, Closes):
+                one.close()
     before, after = answers
-    found = changes(probe, before, after, settings, seed)
-    part = {
-        "questions": len(probe.questions),
-        "texts": len(probe.texts),
-        "scores": {name: change.as_dict() for name, change in found.items()},
-        "fields": by_field(probe, before, after),
-        "limits": None if limits is None else limits.model_dump(mode="json"),
-    }
-    return Probed(part, lost(found, limits))
+    return probe, before, after

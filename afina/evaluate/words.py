@@ -147,6 +147,14 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "probe_right": ("General questions right", "Preguntas generales acertadas"),
     "probe_perplexity": ("Perplexity of general texts", "Perplejidad de textos generales"),
+    "long_right": (
+        "Facts found in long texts, of so many tokens",
+        "Datos hallados en textos largos, de tantos tokens",
+    ),
+    "long_perplexity": (
+        "Perplexity of long texts, of so many tokens",
+        "Perplejidad de textos largos, de tantos tokens",
+    ),
     "before": ("Base", "Base"),
     "after": ("Tuned", "Afinado"),
     "limit": ("Limit", "Límite"),

@@ -6,9 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from afina.recipe.knobs import PROBE_ITEMS
-from afina.types import Derived
+from afina.tasks import Text
+from afina.types import Derived, Example
 
 if TYPE_CHECKING:
+    from afina.evaluate.probe import Probe
     from afina.models.general import General
     from afina.models.render import ChatRenderer
     from afina.models.sources import Base
@@ -44,7 +46,7 @@ def with_probe(plan: Plan, base: Base, renderer: ChatRenderer) -> Plan:
 def _seconds(items: int, plan: Plan, base: Base, renderer: ChatRenderer) -> float:
     """What it takes to ask so many items, of the base and of the tuned model."""
     from afina.evaluate.probe import Probe
-    from afina.models.general import encode_general, tokens_read
+    from afina.models.general import WINDOW, encode_general, tokens_read
     from afina.models.masked import USUAL_SHARE
     from afina.train.estimate import reading_seconds
 
@@ -52,23 +54,43 @@ def _seconds(items: int, plan: Plan, base: Base, renderer: ChatRenderer) -> floa
     asked = probe.examples
     if base.kind == "encoder":  # reads the texts, and hides each token once
         asked, times = probe.texts, 2 / USUAL_SHARE
-    rows = encode_general(asked, renderer, base.context_length)
+    rows = encode_general(asked, renderer, min(WINDOW, base.context_length))
     precision = str(plan.recipe.train.precision)
     return times * reading_seconds(tokens_read(rows), plan.parts, precision, plan.machine)
 
 
-def open_base(recipe: Recipe, base: Base, device: str) -> General:
-    """The base as it was before it was tuned, in the precision of the run."""
-    from afina.models.general import General
+def long_probe_of(base: Base) -> Probe:
+    """Hidden facts and long texts for a base with a longer context."""
+    from afina.evaluate.needles import long_probe
+    from afina.models.general import encode_general
+    from afina.models.load import load_renderer
+
+    renderer, length = load_renderer(base), base.context_length
+
+    def tokens(example: Example) -> int:
+        return encode_general([example], renderer, length)[0].tokens
+
+    return long_probe(length, tokens)
+
+
+def open_base(recipe: Recipe, device: str, length: int = 0) -> General:
+    """The base as it was made, in the precision of the run; with ``length``, as far as its positions
+    are scaled, before it has learned to use them."""
+    from afina.models.context import base_of
+    from afina.models.general import WINDOW, General
     from afina.models.load import DTYPES, load
+    from afina.models.sources import resolve
 
     dtype = DTYPES[str(recipe.train.precision)]
-    return General(load(base, recipe.task, dtype=dtype, device=device, exact=recipe.train.exact))
+    base = base_of(recipe) if length else resolve(recipe.base)
+    task = Text(window=16)  # any that goes on with a text, for a base of any length
+    model = load(base, task, dtype=dtype, device=device, exact=recipe.train.exact)
+    return General(model, length or WINDOW)
 
 
-def open_tuned(run: Run) -> General:
+def open_tuned(run: Run, length: int = 0) -> General:
     """What was tuned from it."""
-    from afina.models.general import General
+    from afina.models.general import WINDOW, General
     from afina.models.predictor import TunedModel
 
-    return General(TunedModel.open(run.model_folder).model)
+    return General(TunedModel.open(run.model_folder).model, length or WINDOW)

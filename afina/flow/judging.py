@@ -42,7 +42,7 @@ def write_form(
     from afina.data.mend import make_new
     from afina.evaluate.blind import make_key
     from afina.evaluate.figures import language_named
-    from afina.models.sources import resolve
+    from afina.models.context import base_of
 
     recipe = recipe_to_measure(run)
     opens_in = language_named(language)
@@ -50,7 +50,7 @@ def write_form(
     rival = against or next((n for n in ("zero_shot", "base", *names) if n in names), None)
     if rival is None:
         raise RequestError("there is no baseline to compare with", where="--against", do="name one")
-    base = resolve(recipe.base, say=say)
+    base = base_of(recipe, say=say)
     pair = candidates(run, recipe, reopen_dataset(run), base, say, rivals=(rival,))
     make_new(folder)
     asked, facts = _questions(run, base, questions, rows, seed)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import RequestError, RunError, nearest
-from afina.flow.general import open_base, open_tuned
+from afina.flow.general import long_probe_of, open_base, open_tuned
 from afina.flow.lengths import measurable
 from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from afina.baselines import Baseline
     from afina.data import Dataset
     from afina.evaluate import Report
+    from afina.evaluate.probe import Pair
     from afina.models.sources import Base
     from afina.store import Run
 
@@ -35,7 +36,7 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
 
 def _evaluate(run: Run, say: Say, language: str) -> Report:
     from afina.evaluate.expectations import read_expectations
-    from afina.models.sources import resolve
+    from afina.models.context import base_of
 
     recipe = recipe_to_measure(run)
     expectations = None
@@ -43,7 +44,7 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         stated = run.read(TESTS)["sha256"] if (run.folder / TESTS).is_file() else ""
         expectations = replace(read_expectations(recipe.evaluate.tests, recipe.task), stated=stated)
     dataset = reopen_dataset(run)
-    base = resolve(recipe.base, say=say)
+    base = base_of(recipe, say=say)
     run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
     report = judged(
         candidates(run, recipe, dataset, base, say),
@@ -106,7 +107,7 @@ def try_expectations(
     """Ask one candidate of a run a file of expectations (left out: the recipe's); the sealed test
     stays shut. Raises RequestError for a name that is no candidate or without any file."""
     from afina.evaluate.expectations import read_expectations
-    from afina.models.sources import resolve
+    from afina.models.context import base_of
 
     recipe = recipe_to_measure(run)
     path = tests or recipe.evaluate.tests
@@ -116,7 +117,7 @@ def try_expectations(
         )
     expectations = read_expectations(path, recipe.task)
     rivals = () if candidate == "tuned" else (candidate,)
-    base, dataset = resolve(recipe.base, say=say), reopen_dataset(run)
+    base, dataset = base_of(recipe, say=say), reopen_dataset(run)
     *_, asked = candidates(run, recipe, dataset, base, say, rivals=rivals)
     return expectations.tried(asked, recipe.task)
 
@@ -204,17 +205,30 @@ def build_asked(
     )
 
 
-def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Candidate]:
-    """Who is asked the general probe: the base and the tuned model; nobody where it is off."""
+def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Pair]:
+    """What the base and the tuned model are both asked: the general probe, and with a longer context
+    what shows how far it is read."""
+    from afina.evaluate.probe import Pair, Probe
     from afina.models.predictor import find_device
 
-    if not recipe.evaluate.probe:
-        return []
     device = find_device("auto")
-    return [
-        Candidate("the base on the general probe", lambda: open_base(recipe, base, device), say),
-        Candidate("tuned on the general probe", lambda: open_tuned(run), say),
-    ]
+
+    def pair(probe: Probe, length: int = 0) -> Pair:
+        what = "long texts" if length else "the general probe"
+        return Pair(
+            probe,
+            (
+                Candidate(f"the base on {what}", lambda: open_base(recipe, device, length), say),
+                Candidate(f"tuned on {what}", lambda: open_tuned(run, length), say),
+            ),
+            length,
+        )
+
+    found = [pair(Probe.of(recipe.evaluate.probe))] if recipe.evaluate.probe else []
+    if recipe.train.context is not None:
+        length = recipe.train.context.length
+        found.append(pair(long_probe_of(base), length))
+    return found
 
 
 class Candidate:

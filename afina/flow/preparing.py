@@ -69,14 +69,14 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
     The base is fetched when the rows have been read: what is wrong with them is told at once.
     """
     from afina.data import prepare
+    from afina.models.context import base_of
     from afina.models.load import load_renderer
-    from afina.models.sources import resolve
 
     task = recipe.task
 
     @cache
     def renderer() -> ChatRenderer:
-        return load_renderer(resolve(recipe.base, say=say))
+        return load_renderer(base_of(recipe, say=say))
 
     dataset = prepare(
         recipe.data,
@@ -97,10 +97,10 @@ def special_tokens(recipe: Recipe, dataset: Dataset, *, say: Say = silent) -> li
     sealed test is not looked at.
     """
     from afina.data.content import texts
+    from afina.models.context import base_of
     from afina.models.load import load_renderer
-    from afina.models.sources import resolve
 
-    renderer = load_renderer(resolve(recipe.base, say=say))
+    renderer = load_renderer(base_of(recipe, say=say))
     return [
         (example.where, token)
         for example in (*dataset.train, *dataset.validation)
@@ -157,14 +157,14 @@ class Ground:
     def of(cls, recipe: Recipe, home: Path, *, say: Say, thorough: bool = False) -> Ground:
         """Read the data, fetch the base, measure the machine."""
         from afina.data import prepare as prepare_data
+        from afina.models.context import base_of
         from afina.models.load import check_kind, load_renderer
         from afina.models.masked import check_objective
-        from afina.models.sources import resolve
         from afina.train.machine import probe
 
         dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
         _check_evaluation(recipe, dataset)
-        base = resolve(recipe.base, say=say)
+        base = base_of(recipe, say=say)
         check_kind(base, dataset.task, recipe.method)
         check_objective(base, dataset.task, recipe.objective)
         renderer = load_renderer(base)

@@ -69,13 +69,13 @@ def resume(
 
 
 def _reopen(run: Run, say: Say) -> Prepared:
+    from afina.models.context import base_of
     from afina.models.load import load_renderer
-    from afina.models.sources import resolve
     from afina.train.plan import Plan
 
     plan = Plan.from_dict(run.read("plan.json"))
     dataset = reopen_dataset(run)
-    base = resolve(plan.recipe.base, say=say)
+    base = base_of(plan.recipe, say=say)
     if base.sha256 != plan.base["sha256"]:
         raise RunError(
             f"the base {base.name} has changed since this run began",

@@ -22,8 +22,9 @@ WINDOW = 512
 class General:
     """The model as a Likelihood of conversations and texts of any kind."""
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, window: int = WINDOW) -> None:
+        """``window``: tokens of a text that are read at once."""
+        self.model, self.window = model, min(window, model.context_length)
         network = model.network
         self.answers = isinstance(network, TokenNetwork)
         """Whether it can be asked questions; a masked model reads texts only."""
@@ -35,15 +36,13 @@ class General:
 
         The examples are worked in their order, so that those which begin alike should stand together.
         """
-        rows = encode_general(examples, self.model.renderer, self.model.context_length)
+        rows = encode_general(examples, self.model.renderer, self.window)
         return summed_losses(self.model, rows, ROWS_AT_ONCE)
 
 
-def encode_general(
-    examples: Sequence[Example], renderer: Renderer, context_length: int
-) -> list[Encoded]:
+def encode_general(examples: Sequence[Example], renderer: Renderer, window: int) -> list[Encoded]:
     """The rows that ``General`` works; a text that is longer than the window in several stretches."""
-    chat, text = Generate(), Text(window=max(16, min(WINDOW, context_length)))
+    chat, text = Generate(), Text(window=max(16, window))
     return [
         (text if isinstance(example, TextExample) else chat).encode(example, renderer)
         for example in examples

@@ -91,6 +91,8 @@ def load_renderer(base: Base) -> ChatRenderer:
             where=str(base.folder),
             do="convert it once with Transformers: AutoTokenizer.from_pretrained(…).save_pretrained(…)",
         )
+    if base.overrides:
+        tokenizer.model_max_length = base.context_length
     start = _start_of(base) if base.kind == "seq2seq" else None
     return ChatRenderer(tokenizer, start, both_sides=base.kind == "encoder")
 
@@ -277,6 +279,13 @@ def _load_module(
     }
     if method is not None and method.four_bit:
         options |= _four_bit(method, compute, device)
+    if base.overrides:
+        from transformers import AutoConfig
+
+        config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
+        for key, value in base.overrides.items():
+            setattr(config, key, value)
+        options["config"] = config
     kind = auto_class(base, task)
     try:
         module: nn.Module = kind.from_pretrained(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,10 @@ def save_model(
             n: weights[f"head.{n}"].detach().float().cpu().contiguous() for n in ("weight", "bias")
         }
         save_file(head, folder / HEAD_FILE)
+    if model.base.overrides and model.method.adapter:
+        model.network.core.config.save_pretrained(
+            folder
+        )  # PEFT writes none, and the base's is not this
     model.renderer.tokenizer.save_pretrained(folder)
     card = {
         "base": {"name": model.base.name, "sha256": model.base.sha256},
@@ -56,6 +61,7 @@ def save_model(
         "exact": model.exact,
         "pair_mark": model.network.pair_mark,
         "cut_to": model.cut_to,
+        "overrides": dict(model.base.overrides),
         **facts,
     }
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False), encoding="utf-8")
@@ -95,6 +101,9 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
             where=str(folder / CARD),
             do="fetch the same base again, or train again",
         )
+    if (overrides := card.get("overrides")) and not base.overrides:
+        length = int(overrides["max_position_embeddings"])
+        base = replace(base, overrides=overrides, context_length=length)
     dtype, exact = DTYPES[card["precision"]], bool(card["exact"])
     if method.adapter:
         model = load(base, task, method.opened(), dtype=dtype, device=device, exact=exact)
@@ -163,8 +172,6 @@ def _precision(dtype: torch.dtype) -> str:
 
 
 def _as_base(base: Base, folder: Path) -> Base:
-    from dataclasses import replace
-
     return replace(base, folder=folder)
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -75,6 +75,8 @@ class Base:
     """What a sentence encoder wants before a text, by use: ``("query", "query: ")``."""
     unopened: tuple[str, ...] = ()
     """Pickle files beside the weights, which were not opened."""
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of config.json that are to be other than in the folder (a longer context)."""
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""

@@ -4,6 +4,7 @@ from afina.recipe.alternatives import Decide, Retrieval
 from afina.recipe.identity import fingerprint, folds_fingerprint, sweep_fingerprint
 from afina.recipe.knobs import (
     Columns,
+    Context,
     Data,
     Evaluate,
     Forgetting,
@@ -18,6 +19,7 @@ from afina.recipe.search import Range, Sweep
 
 __all__ = [
     "Columns",
+    "Context",
     "Data",
     "Decide",
     "Evaluate",

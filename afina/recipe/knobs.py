@@ -15,6 +15,7 @@ from afina.methods import METHODS
 from afina.objectives import OBJECTIVES, Supervised
 from afina.recipe.alternatives import Decide, Retrieval
 from afina.recipe.augment import Augment
+from afina.recipe.parts import Columns, Context, Forgetting, Replay
 from afina.recipe.search import Sweep
 from afina.tasks import TASKS
 from afina.types import Example, Knobs, Method, Objective, Task
@@ -40,49 +41,6 @@ else:
     AnyTask = _one_of(TASKS)
     AnyObjective = _one_of(OBJECTIVES)
     AnyMethod = _one_of(METHODS)
-
-
-class Columns(Knobs):
-    """Which column of the file plays which part; only needed where the names are not the usual ones."""
-
-    text: str | None = None
-    """The text to classify, or to find a number for; of a pair, the first."""
-    text_b: str | None = None
-    """The other text of a pair."""
-    number: str | None = None
-    """The number to learn."""
-    tokens: str | None = None
-    """The words of a text, a list."""
-    tags: str | None = None
-    """The tag of each word, a list."""
-    spans: str | None = None
-    """The labelled stretches of a text."""
-    question: str | None = None
-    """A question about a text."""
-    passage: str | None = None
-    """The text that a question is about (``context``)."""
-    answers: str | None = None
-    """The stretches of that text that answer it: texts with their places."""
-    start: str | None = None
-    """The character of that text at which the answer begins, counted from 0."""
-    label: str | None = None
-    """The label, or the labels (a list, or joined by ``|``)."""
-    prompt: str | None = None
-    """What is asked."""
-    completion: str | None = None
-    """The right answer."""
-    messages: str | None = None
-    """A conversation: a list of ``{role, content}``."""
-    source: str | None = None
-    """The text that is turned into another; ``translation.en`` for a column of translations."""
-    target: str | None = None
-    """The text that it is turned into."""
-    chosen: str | None = None
-    """The better of two answers."""
-    rejected: str | None = None
-    """The worse of two answers."""
-    id: str | None = None
-    """A name for the row, used in lists and logs."""
 
 
 class Split(Knobs):
@@ -111,17 +69,6 @@ class Split(Knobs):
         if self.by in ("stratified", "random") and self.column:
             raise ValueError(f"a column is of no use with by: {self.by}")
         return self
-
-
-class Replay(Knobs):
-    """General rows that are learned beside the others, so that the model keeps what it knew."""
-
-    source: str | tuple[str, ...]
-    """File, glob, folder or Hugging Face data set, of rows of the same shape."""
-    share: float = Field(0.1, gt=0, lt=1)
-    """Their share of all rows that are learned."""
-    columns: Columns = Columns()
-    """Which column plays which part, where the names are not the usual ones."""
 
 
 class Data(Knobs):
@@ -189,6 +136,8 @@ class Train(Knobs):
     """Longest gradient, in the Euclidean norm over all trained weights; null: no clipping."""
     max_length: int | None = Field(None, ge=2)
     """Longest row in tokens; left out: the longest row there is, up to what the base can take."""
+    context: Context | None = None
+    """More tokens than the base takes, for decoders with rotary positions; null: as it was made."""
     on_too_long: Literal["error", "drop", "truncate"] = "error"
     """A row over max_length is refused, dropped (counted), or cut: a text at its end, a conversation
     at the beginning of its prompt, never in an answer. What is cut in training is cut when the model
@@ -270,16 +219,6 @@ class Evaluate(Knobs):
     """Items of the general probe (three questions for each text) that the base and the tuned model are
     asked, to see what was forgotten; true: all 160, false: none. Left out, for models that write text:
     as many as take a tenth of the training time, at least 40."""
-
-
-class Forgetting(Knobs):
-    """How much of what the base knew may be lost. A loss counts only where the items of the general
-    probe show it: the paired interval of the change excludes none."""
-
-    right: float = Field(0.05, ge=0, le=1)
-    """Right answers to general questions, as a share of all questions (0.05: five points)."""
-    perplexity: float = Field(0.2, ge=0)
-    """Growth of the perplexity of general texts, as a share of the base's."""
 
 
 class Goal(Knobs):
@@ -379,6 +318,7 @@ class Recipe(Knobs):
 __all__ = [
     "Augment",
     "Columns",
+    "Context",
     "Data",
     "Decide",
     "Evaluate",

@@ -11,7 +11,8 @@ import pytest
 
 from afina.errors import ModelError
 from afina.evaluate import Report, evaluate, html
-from afina.evaluate.probe import Known, Probe, ask, changes, lost
+from afina.evaluate.needles import long_probe
+from afina.evaluate.probe import Known, Pair, Probe, ask, changes, lost
 from afina.recipe import Evaluate, Forgetting, Goal
 from afina.recipe.knobs import PROBE_ITEMS
 from afina.types import ChatExample, Example, TextExample
@@ -38,7 +39,9 @@ class Knows:
 
     def negative_log_likelihood(self, examples: Sequence[Example]) -> list[tuple[float, int]]:
         knows = {q.id for q in WHOLE.questions[: self.right]}
-        answers = {q.id: q.answer for q in WHOLE.questions}
+        answers = {
+            q.id: q.answer for q in (*WHOLE.questions, *long_probe(500, lambda e: 100).questions)
+        }
         found = []
         for place, example in enumerate(examples):
             if isinstance(example, ChatExample):
@@ -133,7 +136,7 @@ def report_of(before: Any, after: Any, goal: Goal | None = None) -> Report:
         goal=goal,
         settings=QUICK,
         seed=7,
-        probed=[before, after],
+        probed=[Pair(WHOLE, (before, after))],
     )
 
 
@@ -180,3 +183,41 @@ def test_a_probe_that_cannot_be_asked_is_said() -> None:
 
 def test_texts_are_examples_of_raw_text() -> None:
     assert all(isinstance(e, TextExample) for e in WHOLE.examples[-40:])
+
+
+def test_a_needle_lies_in_its_hay_at_its_depth() -> None:
+    def words(example: Example) -> int:
+        text = example.text if isinstance(example, TextExample) else example.messages[0].content  # type: ignore[attr-defined]
+        return len(text.split())
+
+    found = long_probe(3000, words)
+    assert len(found.questions) == 4 and len(found.texts) == 2
+    for question, depth in zip(found.questions, (0.1, 0.4, 0.6, 0.9), strict=True):
+        assert 2800 < words(question.examples[0]) <= 3000
+        assert question.question.count(question.answer) == 1
+        assert not any(other in question.question for other in question.others)
+        assert question.question.index(question.answer) / len(question.question) == pytest.approx(
+            depth, abs=0.06
+        )
+    assert all(2800 < words(text) <= 3000 for text in found.texts)
+
+
+def test_how_far_a_longer_context_is_read_stands_beside_it() -> None:
+    needles = long_probe(500, lambda example: 100)
+    general, long = (Knows(80), Knows(80)), (Knows(0), Knows(0, nats=1.5))
+    report = evaluate(
+        [labels_of("tuned", GOLD)],
+        labelled(GOLD),
+        task=CLASSIFY,
+        tuned="tuned",
+        goal=None,
+        settings=QUICK,
+        seed=7,
+        probed=[Pair(WHOLE, general), Pair(needles, long, 500)],
+    )
+    found = report.as_dict()["probe"]
+    assert found["long"]["length"] == 500 and found["long"]["questions"] == 4
+    assert found["long"]["scores"]["perplexity"]["difference"]["difference"] < 0
+    assert found["questions"] == 120
+    page = html(report.as_dict(), {}, "es")
+    assert "Facts found in long texts" in page and "Datos hallados en textos largos" in page
