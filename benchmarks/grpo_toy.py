@@ -1,12 +1,12 @@
 """GRPO on a toy whose answers can be checked: say a given word.
 
-    python benchmarks/grpo_toy.py [--steps 25] [--prompts 4] [--group 4] [--rate 1e-4] [--kind grpo]
+    python benchmarks/grpo_toy.py [--steps 20] [--prompts 4] [--group 4] [--rate 3e-4] [--kind grpo]
 
-Asked to repeat a word, the base (SmolLM2-135M) says it in about half of its drawn answers; the reward
+Asked to repeat a word, the base (SmolLM2-135M) says it in about a third of its drawn answers; the reward
 is 1 for an answer that contains it and 0 for any other, and no right answer is ever shown to the model.
-It draws at temperature 0.7: at 1 this base writes little that is to the point. Of 120 words 70 % are
-learned from, a tenth choose the checkpoint, the rest are sealed. Measured: the mean reward of the drawn
-answers at each step, and the same reward of drawn answers to the sealed words, tuned and base.
+It draws at temperature 0.7: at 1 this base writes little that is to the point. Every fifth word is kept
+back. Measured: the mean reward of the drawn answers at each step, and the same reward of drawn answers
+to the words kept back, tuned and base.
 """
 
 from __future__ import annotations
@@ -107,10 +107,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", default="HuggingFaceTB/SmolLM2-135M-Instruct")
     parser.add_argument("--kind", default="grpo")
-    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--prompts", type=int, default=4)
     parser.add_argument("--group", type=int, default=4)
-    parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--keep", type=float, default=0.0)
     parser.add_argument("--temperature", type=float, default=0.7)
@@ -147,8 +147,6 @@ def main() -> None:
         "reward_first": first,
         "reward_last": last,
         "reward": rewards,
-        "cut_off": [round(m["cut_off"], 4) for m in steps],
-        "best_step": run.figures["best_step"],
         "held_out_words": drawn,
     }
     bench.write(f"{arguments.kind}_toy", result)
