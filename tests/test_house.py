@@ -272,7 +272,7 @@ def test_every_knob_arrives() -> None:
     )
     declared = [knobs.Recipe, knobs.Data, knobs.Columns, knobs.Split, knobs.Train]
     declared += [knobs.Evaluate, knobs.Goal, knobs.Serve, knobs.Retrieval]
-    declared += [knobs.Decide]
+    declared += [knobs.Decide, knobs.Robustness, knobs.Bias]
     unread = [
         f"{model.__name__}.{name}"
         for model in [*declared, *TASKS, *METHODS, *OBJECTIVES]

@@ -16,8 +16,8 @@ def verb(
     first: Annotated[str, typer.Argument(metavar="RUN", help="A run or a promoted name.")],
     second: Annotated[str, typer.Argument(metavar="RUN", help="Another.")],
 ) -> None:
-    """What the recipes ask differently, the scores of both and the difference, each with its
-    interval. Scores of different test rows are shown, and said to be no comparison.
+    """What the recipes ask differently, and which tuned model is better: row by row on the same
+    test, with interval and p-value. Runs with another test are not compared, and the reason is said.
     """
     from afina.cli import draw_run
     from afina.cli.comparison import difference

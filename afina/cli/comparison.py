@@ -1,14 +1,14 @@
-"""Two runs side by side: what was asked differently, and how far their scores are apart."""
+"""Two runs side by side: what was asked differently, and which is shown to be better."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from afina.cli.listing import facts_of, tuned_scores
+from afina.cli.listing import facts_of, read_if_there, tuned_scores
 
 if TYPE_CHECKING:
+    from afina.evaluate import Comparison
     from afina.store import Run
 
 COSTS = ("seconds", "steps", "tokens", "peak_memory_bytes", "trainable_parameters")
@@ -17,14 +17,24 @@ COSTS = ("seconds", "steps", "tokens", "peak_memory_bytes", "trainable_parameter
 def difference(first: Run, second: Run) -> dict[str, Any]:
     """The differences of two runs; scores only where both have them.
 
-    ``same_test``: whether both were measured on the same sealed rows; only then do the differences
-    say something about the models.
+    ``refused``: why the scores are not compared (another test, or rows that were not kept); then
+    ``difference`` and ``said`` are None. The sentence is about the judged score of the first run.
     """
+    from afina.evaluate import versus
+
     one, other = facts_of(first), facts_of(second)
+    own, theirs = (tuned_scores(facts["report"] or {}) for facts in (one, other))
     flat = [_flat(facts["recipe"]) for facts in (one, other)]
     keys = list(dict.fromkeys([*flat[0], *flat[1]]))
     reports = [facts["report"] or {} for facts in (one, other)]
-    tests = [(report.get("test") or {}).get("sha256") for report in reports]
+    kept = [read_if_there(run, versus.FILE) for run in (first, second)]
+    refused = versus.refusal(*kept)
+    rigour: dict[str, Any] = {k: reports[0].get(k) for k in ("confidence", "resamples", "seed")}
+    found = {} if refused else versus.versus(*kept, **rigour)
+    metric = reports[0].get("metric")
+    said = None
+    if metric in found:
+        said = versus.sentence(found[metric], metric, (first.id, second.id), rigour["confidence"])
     return {
         "runs": [first.id, second.id],
         "recipe": {
@@ -32,8 +42,17 @@ def difference(first: Run, second: Run) -> dict[str, Any]:
             for key in keys
             if flat[0].get(key) != flat[1].get(key)
         },
-        "same_test": None if None in tests else tests[0] == tests[1],
-        "scores": _scores(*(tuned_scores(report) for report in reports)),
+        "refused": refused.say("en") if refused else None,
+        "said": said.say("en") if said else None,
+        "scores": {
+            metric: {
+                "first": one,
+                "second": theirs[metric],
+                "difference": _difference(found.get(metric)),
+            }
+            for metric, one in own.items()
+            if metric in theirs
+        },
         "verdicts": [report.get("verdict") for report in reports],
         "train": {
             key: [(facts["train"] or {}).get(key) for facts in (one, other)] for key in COSTS
@@ -41,31 +60,11 @@ def difference(first: Run, second: Run) -> dict[str, Any]:
     }
 
 
-def _scores(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    return {
-        metric: {
-            "first": first[metric],
-            "second": second[metric],
-            "difference": between(first[metric], second[metric]),
-        }
-        for metric in first
-        if metric in second
-    }
-
-
-def between(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """How much higher the second score is, with an interval made from those of the two.
-
-    The square-and-add rule (Zou and Donner 2008, Statistics in Medicine 27:1693). It takes the two
-    for independent; on the same rows they go up and down together, so the true interval is
-    narrower: an interval here that leaves out 0 shows a difference.
-    """
-    value = second["value"] - first["value"]
-    if None in (first["low"], first["high"], second["low"], second["high"]):
-        return {"value": value, "low": None, "high": None}
-    low = math.hypot(second["value"] - second["low"], first["high"] - first["value"])
-    high = math.hypot(second["high"] - second["value"], first["value"] - first["low"])
-    return {"value": value, "low": value - low, "high": value + high}
+def _difference(found: Comparison | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    kept = ("low", "high", "p_value", "test", "interval")
+    return {"value": found.difference} | {key: getattr(found, key) for key in kept}
 
 
 def _flat(value: Any, key: str = "") -> dict[str, Any]:

@@ -198,10 +198,15 @@ def report(console: Console, value: Mapping[str, Any]) -> None:
         console.print()
         console.print(_probe(value["probe"]))
     console.print()
+    for change in value.get("rule_changes", ()):
+        console.print(Text(change, style="bold red"))
     verdict = Text("Verdict: ").append(value["verdict"], style=VERDICT_STYLE[value["verdict"]])
     console.print(verdict.append(f". {value['reason']}"))
     for note in value["notes"]:
         console.print(Text(f"Note: {note}"))
+    for finding in value.get("findings", ()):
+        for said in finding["said"][bool(finding["alarm"]) :]:
+            console.print(Text(f"{finding['name'].replace('_', ' ').capitalize()}: {said}"))
 
 
 def _probe(value: Mapping[str, Any]) -> Table:

@@ -162,10 +162,16 @@ def compared(console: Console, found: Mapping[str, Any]) -> None:
         names.add_row(escape(key), escape(draw.plain(one)), escape(draw.plain(other)))
     console.print(names if found["recipe"] else "Both were asked the same.")
     console.print()
-    figures = draw.table("score", first, second, "difference")
+    figures = draw.table("score", first, second, "difference", "p")
     for metric, line in found["scores"].items():
         cells = [draw.interval(line[side]) for side in ("first", "second")]
-        figures.add_row(escape(metric), *cells, draw.interval(line["difference"], sign="+"))
+        apart = line["difference"]
+        shown = (
+            ("", "")
+            if apart is None
+            else (draw.interval(apart, sign="+"), f"{apart['p_value']:.3g}")
+        )
+        figures.add_row(escape(metric), *cells, *shown)
     if found["scores"]:
         console.print(figures)
     costs = {k: v for k, v in found["train"].items() if None not in v}
@@ -175,6 +181,7 @@ def compared(console: Console, found: Mapping[str, Any]) -> None:
         for key, pair in costs.items():
             took.add_row(key.replace("_", " "), *(draw.plain(v) for v in pair))
         console.print(took)
-    if found["same_test"] is False:
-        told = "The two were measured on different test rows: their scores are no comparison."
-        console.print(Text(f"\n{told}", style="yellow"))
+    if found["refused"]:
+        console.print(Text(f"\n{found['refused']}", style="yellow"))
+    if found["said"]:
+        console.print(Text(f"\n{found['said']}"))

@@ -41,7 +41,7 @@ def rows_of(home: Path) -> list[dict[str, Any]]:
 
 def _summary(run: Run) -> dict[str, Any]:
     recipe = _recipe(run)
-    report = _read(run, "report.json") or {}
+    report = read_if_there(run, "report.json") or {}
     tuned = tuned_scores(report)
     metric = report.get("metric")
     score = tuned.get(metric, {}) if metric else {}
@@ -68,10 +68,10 @@ def facts_of(run: Run) -> dict[str, Any]:
         **_summary(run),
         "run": run.id,
         "recipe": _recipe(run),
-        "plan": (_read(run, "plan.json") or {}).get("derived"),
-        "estimate": (_read(run, "plan.json") or {}).get("estimate"),
-        "train": _read(run, "train.json"),
-        "report": _read(run, "report.json"),
+        "plan": (read_if_there(run, "plan.json") or {}).get("derived"),
+        "estimate": (read_if_there(run, "plan.json") or {}).get("estimate"),
+        "train": read_if_there(run, "train.json"),
+        "report": read_if_there(run, "report.json"),
         "error": next((e["error"] for e in reversed(events) if e.get("error")), None),
         "alerts": [e["message"] for e in events if e.get("event") == "overfitting"],
         "files": sorted(
@@ -96,6 +96,6 @@ def _recipe(run: Run) -> dict[str, Any]:
     return flow.recipe_of(run).model_dump(mode="json")
 
 
-def _read(run: Run, name: str) -> Any:
+def read_if_there(run: Run, name: str) -> Any:
     """The content of a file of the run; None where it was not written (yet)."""
     return run.read(name) if (run.folder / name).exists() else None

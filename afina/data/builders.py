@@ -37,8 +37,8 @@ from afina.types import (
 Values = Mapping[str, Any]
 
 
-def build(shape: Shape, values: Values, notes: Notes, **place: str | None) -> Example:
-    """The example of a row. Raises RowFault or Empty. ``place``: id, where, group, time."""
+def build(shape: Shape, values: Values, notes: Notes, **place: Any) -> Example:
+    """The example of a row. Raises RowFault or Empty. ``place``: id, where, group, time, fields."""
     example = BUILDERS[shape.name](shape, values, notes, place)
     tests = values.get(shape.columns.get("tests", ""))
     if not isinstance(example, ChatExample) or tests is None:

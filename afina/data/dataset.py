@@ -104,17 +104,19 @@ def prepare(
     task: Task,
     *,
     shapes: tuple[type[Example], ...] | None = None,
+    fields: tuple[str, ...] = (),
     count_tokens: Callable[[Example], int] | None = None,
     thorough: bool = False,
 ) -> Dataset:
     """Read, check, clean, resolve the task, split. Writes nothing.
 
     ``shapes``: the shapes of rows that are wanted, left out: all that the task accepts.
+    ``fields``: columns whose values stay beside the rows that the test is of.
     ``count_tokens`` measures a row for the check's lengths. ``thorough``: also every analysis of
     ``examine``, into ``check.quality``; it changes nothing else. Raises DataError where files, rows
     or shares cannot serve, MachineError where a hub data set cannot be had.
     """
-    readings = _read_all(data, shapes or task.accepts)
+    readings = _read_all(data, shapes or task.accepts, fields)
     items = clean.items_of(readings)
     clean.refuse_same_files(items)
     cleaned = _clean(items, readings, data)
@@ -157,7 +159,9 @@ def prepare(
 # ---------------------------------------------------------------------------- reading, cleaning
 
 
-def _read_all(data: Data, shapes: tuple[type[Example], ...]) -> dict[str, Reading]:
+def _read_all(
+    data: Data, shapes: tuple[type[Example], ...], fields: tuple[str, ...]
+) -> dict[str, Reading]:
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     given = {part: source for part, source in sources.items() if source is not None}
     found = {part: find(source) for part, source in given.items()}
@@ -173,6 +177,7 @@ def _read_all(data: Data, shapes: tuple[type[Example], ...]) -> dict[str, Readin
             shapes,
             group=column if data.split.by == "group" and part == "train" else None,
             time=column if data.split.by == "time" and part == "train" else None,
+            fields=fields if part == ("test" if data.test else "train") else (),
             names=names,
         )
         for part, source in given.items()

@@ -24,12 +24,19 @@ class Wanted:
     accepts: tuple[type[Example], ...] = ()
     group: str | None = None
     time: str | None = None
+    fields: tuple[str, ...] = ()
+    """Columns whose values stay beside the row, for the slices of the report."""
+
+    @property
+    def placing(self) -> tuple[str | None, ...]:
+        """The columns that say where a row belongs, not what it is."""
+        return (self.group, self.time, *self.fields)
 
 
 def _delimited(wanted: Wanted, tabs: bool) -> Reader:
     return partial(
         delimited.read_delimited,
-        known=lambda name: shapes.is_known(name, wanted.columns, (wanted.group, wanted.time)),
+        known=lambda name: shapes.is_known(name, wanted.columns, wanted.placing),
         positions=shapes.by_position(wanted.columns),
         labelled=LabelledExample in wanted.accepts,
         tabs=tabs,

@@ -79,15 +79,17 @@ def read(
     *,
     group: str | None = None,
     time: str | None = None,
+    fields: tuple[str, ...] = (),
     names: dict[Path, str] | None = None,
 ) -> Reading:
     """Read a file, several, a glob, a folder or a hub data set.
 
-    ``group`` and ``time`` are columns that the split needs. ``names``: how files are called in
+    ``group`` and ``time`` are columns that the split needs, ``fields`` those that the report is sliced
+    by. ``names``: how files are called in
     messages. Raises DataError with up to 50 problems of one file; nothing is left out but rows
     without input or answer, which ``dropped`` lists.
     """
-    wanted = Wanted(columns or Columns(), accepts, group, time)
+    wanted = Wanted(columns or Columns(), accepts, group, time, fields)
     notes = Notes()
     examples: list[Example] = []
     dropped: list[Drop] = []
@@ -196,11 +198,11 @@ class _OneFile:
                 where=row.where,
                 do=f"the task takes {_needs(self.wanted.accepts)}; name them: data.columns",
             )
-        for part in ("group", "time"):
-            column = getattr(self.wanted, part)
+        for column in self.wanted.placing:
             if column is not None and column not in keys:
+                knob = "evaluate" if column in self.wanted.fields else "data.split.column"
                 raise DataError(
-                    f"no column is called {column!r} (data.split.column)",
+                    f"no column is called {column!r} ({knob})",
                     where=row.where,
                     do=nearest(column, keys),
                 )
@@ -212,11 +214,12 @@ class _OneFile:
         if any(column not in values for column in shape.required):
             return self._odd(row, shape)
         shape = self._with_own_columns(row, shape)
-        place: dict[str, str | None] = {"id": "", "where": row.where}
+        place: dict[str, Any] = {"id": "", "where": row.where}
         try:
             place["id"] = self._id(values)
             place["group"] = _group(values, self.wanted.group)
             place["time"] = _time(values, self.wanted.time)
+            place["fields"] = tuple((c, _plainly(values.get(c))) for c in self.wanted.fields)
             self._count_unused(values, shape)
             self.examples.append(build(shape, values, self.notes, **place))
         except Empty as empty:
@@ -254,7 +257,7 @@ class _OneFile:
         return Problem(f"{row.where}, column {missing}", "the column is missing", do)
 
     def _count_unused(self, values: Any, shape: Shape) -> None:
-        columns = self.wanted.columns.id, self.wanted.group, self.wanted.time
+        columns = self.wanted.columns.id, *self.wanted.placing
         used = {*shape.columns.values(), *columns}
         if len(values) > len(shape.columns) or not used.issuperset(values):
             self._unused.update(str(k) for k in values if k not in used)
@@ -331,6 +334,11 @@ def _group(values: Any, column: str | None) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise RowFault(f"column {column}", f"{shown(value)} is no group", "name the row's group")
     return str(value).strip()
+
+
+def _plainly(value: Any) -> str:
+    """A value as the name of a slice; empty where there is none."""
+    return "" if value is None else str(value).strip()
 
 
 _NUMBER = re.compile(r"^-?\d{1,13}(?:\.\d+)?$")

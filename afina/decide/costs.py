@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from afina.decide.ways import Latency
+from afina.evaluate.latency import Latency
 from afina.recipe import Decide
 
 HOSTED = ("prompt", "documents")

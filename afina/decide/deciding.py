@@ -94,7 +94,7 @@ def _stopped() -> Interrupted:
 
 def measure(desk: Desk, ways: Sequence[Way]) -> tuple[Report, list[Way]]:
     """Every way on the locked rows, by the same score; the best trial is set against the others."""
-    report = _evaluated(desk, ways, _first_tuned(ways))
+    report = _evaluated(desk, ways, _first_tuned(ways), desk.recipe.decide.latency_rows)
     good = [way for way in ways if report.candidate(way.name).failure is None]
     tuned = [way.name for way in good if way.kind == "tuned" and "%" not in way.name]
     if tuned:
@@ -103,7 +103,7 @@ def measure(desk: Desk, ways: Sequence[Way]) -> tuple[Report, list[Way]]:
         others = [w for w in good if w.kind != "tuned" or w.name == best]
         if desk.scorer.source == "answers" and len(others) > 1:
             replayed = [Replayed(way.name, way.answers) for way in others]
-            again = _evaluated(desk, replayed, best, lambda _: None)
+            again = _evaluated(desk, replayed, best, 0, lambda _: None)
             report = replace(report, tuned=best, comparisons=again.comparisons)
     return report, list(ways)
 
@@ -114,13 +114,22 @@ def _first_tuned(ways: Sequence[Way]) -> str:
     return tuned[0] if tuned else ways[0].name
 
 
-def _evaluated(desk: Desk, candidates: Sequence[Any], tuned: str, say: Say | None = None) -> Report:
+def _evaluated(
+    desk: Desk, candidates: Sequence[Any], tuned: str, latency_rows: int, say: Say | None = None
+) -> Report:
+    """The report on the locked rows; what is asked beside them is for the evaluation of a run."""
     from afina.evaluate import evaluate
 
     recipe = desk.recipe
     wished = recipe.evaluate.scorers
     settings = recipe.evaluate.model_copy(
-        update={"scorers": wished if wished is not None else (desk.scorer.name,), "samples": 0}
+        update={
+            "scorers": wished if wished is not None else (desk.scorer.name,),
+            "samples": 0,
+            "latency_rows": latency_rows,
+            "robustness": None,
+            "bias": None,
+        }
     )
     return evaluate(
         candidates,

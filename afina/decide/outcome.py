@@ -17,6 +17,7 @@ from afina.decide.trial import Trial, options
 from afina.decide.ways import Way
 from afina.decide.words import Said
 from afina.evaluate import Report, Scorer
+from afina.evaluate.latency import Latency
 from afina.evaluate.verdict import Judged
 from afina.recipe import Recipe, fingerprint
 
@@ -60,9 +61,9 @@ def outcome(
     shown = [way for way in ways if "%" not in way.name]
     kinds = {way.name: str(way.kind) for way in shown}
     running = {
-        way.name: costs.running(way.kind, way.latency, report.costs[way.name], prices)
+        way.name: costs.running(way.kind, latency, report.costs[way.name], prices)
         for way in shown
-        if way.latency is not None and way.name in report.costs
+        if (latency := Latency.of(report.costs.get(way.name, {}))) is not None
     }
     curve = curve_of(desk, report, trials)
     methods = [_at_measured_speed(one, trials) for one in options(desk.bench, desk.rows.train)]

@@ -100,5 +100,4 @@ def tuned_ways(desk: Desk, trials: Sequence[Trial]) -> list[Way]:
 
         return grounded if trial.name.endswith("_rag") else plain
 
-    singly = desk.recipe.decide.latency_rows
-    return [Way(t.name, "tuned", opener(t), desk.say, singly) for t in trials]
+    return [Way(t.name, "tuned", opener(t), desk.say) for t in trials]

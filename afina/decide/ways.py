@@ -1,14 +1,10 @@
-"""The ways there are, and each as a candidate that is timed on single questions."""
+"""The ways there are, and each as a candidate."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
 
 from afina.baselines import BASELINES
 from afina.errors import RecipeError, nearest
@@ -47,40 +43,25 @@ KINDS: dict[str, Kind] = {
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Latency:
-    """Seconds of single requests, one after the other."""
-
-    p50: float
-    p95: float
-    mean: float
-    requests: int
-
-
 class Way(Candidate):
-    """A candidate that keeps its answers and, before it is let go, answers some questions singly.
+    """A candidate that keeps its answers.
 
-    ``facts``: what the predictor says of itself; ``latency`` is there once it is closed.
+    ``facts``: what the predictor says of itself, once it is closed.
     """
 
-    def __init__(self, name: str, kind: Kind, opener: Callable[[], Any], say: Say, singly: int):
+    def __init__(self, name: str, kind: Kind, opener: Callable[[], Any], say: Say):
         super().__init__(name, opener, say)
         self.kind = kind
-        self.singly = singly
         self.answers: list[Answer] = []
-        self.latency: Latency | None = None
         self.facts: dict[str, Any] = {}
-        self._asked: list[Input] = []
 
     def predict(self, inputs: Sequence[Any]) -> list[Any]:
         answers = super().predict(inputs)
         self.answers += answers
-        self._asked += list(inputs)[: max(0, self.singly - len(self._asked))]
         return answers
 
     def close(self) -> None:
         if self._opened is not None and self.answers:
-            self.latency = timed(self._opened, self._asked)
             describe = getattr(self._opened, "describe", None)
             self.facts = dict(describe()) if describe else {}
         super().close()
@@ -96,18 +77,6 @@ class Replayed:
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:
         given, self._answers = self._answers[: len(inputs)], self._answers[len(inputs) :]
         return given
-
-
-def timed(predictor: Any, asked: Sequence[Input]) -> Latency:
-    """Latency of single questions; the first one is asked twice and counted once."""
-    seconds = []
-    for given in [*asked[:1], *asked]:
-        started = time.perf_counter()
-        predictor.predict([given])
-        seconds.append(time.perf_counter() - started)
-    own = np.array(seconds[1:])
-    p50, p95 = np.quantile(own, [0.5, 0.95])
-    return Latency(float(p50), float(p95), float(own.mean()), len(own))
 
 
 def names_of(recipe: Recipe, task: Task, base: Base) -> list[str]:
@@ -134,8 +103,5 @@ def names_of(recipe: Recipe, task: Task, base: Base) -> list[str]:
 def untrained(recipe: Recipe, rows: Rows, base: Base, names: Sequence[str], say: Say) -> list[Way]:
     """The ways without training, each opened when its turn comes."""
 
-    singly = recipe.decide.latency_rows
     parts = (recipe, rows.task, base, rows.train, rows.choice)
-    return [
-        Way(n, KINDS.get(n, "prompt"), partial(build_asked, n, *parts), say, singly) for n in names
-    ]
+    return [Way(n, KINDS.get(n, "prompt"), partial(build_asked, n, *parts), say) for n in names]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from afina.evaluate.figures import LANGUAGES, Filled, Language, decimal
-from afina.evaluate.statement import BOUND
+from afina.evaluate.statement import Statement
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # the rule
@@ -313,28 +312,18 @@ class _Filled(Filled):
         }
 
 
-@dataclass(frozen=True)
-class Said:
-    """One sentence by its code and values, so that it can be said in either language."""
+class Said(Statement):
+    """One sentence of a decision."""
 
-    code: str
-    values: Mapping[str, Any] = field(default_factory=dict)
+    sentences = SENTENCES
+    filler = _Filled
 
-    def say(self, language: Language) -> str:
-        """The sentence in a language."""
-        index = LANGUAGES.index(language)
-        values = dict(self.values)
-        values["bound"] = BOUND[str(values.get("better", "higher"))][index]
+    def words(self, language: Language) -> dict[str, Any]:
+        values = super().words(language)
         if values.get("changes") in CHANGES:
-            values["changes"] = CHANGES[values["changes"]][index]
-        unit = str(values.get("unit", "share"))
-        return _Filled(language, unit).vformat(SENTENCES[self.code][index], (), values)
+            values["changes"] = CHANGES[values["changes"]][LANGUAGES.index(language)]
+        return values
 
     def as_dict(self) -> dict[str, Any]:
         """Code, values and both sentences."""
-        return {
-            "code": self.code,
-            "values": dict(self.values),
-            "en": self.say("en"),
-            "es": self.say("es"),
-        }
+        return {**super().as_dict(), "en": self.say("en"), "es": self.say("es")}

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
 from afina.errors import AfinaError, Interrupted, ModelError
+from afina.evaluate.latency import timed
 from afina.evaluate.preference import answered
 from afina.evaluate.statement import Statement
 from afina.tasks import Generate, calls
@@ -29,6 +30,13 @@ class Opens(Protocol):
 
     @property
     def predictor(self) -> Any: ...
+
+
+@runtime_checkable
+class Weighs(Protocol):
+    """A candidate that knows its memory and its size on disk, in bytes; None where it does not."""
+
+    def weight(self) -> dict[str, float | None]: ...
 
 
 @runtime_checkable
@@ -51,7 +59,18 @@ class Measured:
     failure: dict[str, Any] | None = None
     expected: list[Answer] | str = ""
     """Answers to the questions of the file of expectations, or why there are none."""
-    costs: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, Any] = field(default_factory=dict)
+    further: dict[str, list[Answer]] = field(default_factory=dict)
+    """Answers to the further questions, by their name."""
+
+
+@dataclass(frozen=True)
+class Further:
+    """Questions beside those of the test: what they are, the rows they are of, and the inputs."""
+
+    name: str
+    rows: tuple[int, ...]
+    inputs: tuple[Input, ...]
 
 
 class WrongCountError(ModelError):
@@ -68,14 +87,26 @@ def measure(
     required: bool,
     say: Say,
     expected: Sequence[Input] = (),
+    further: Sequence[Further] = (),
+    latency_rows: int = 0,
 ) -> Measured:
     """Open a candidate, ask it everything, close it. What is required raises its own error.
 
-    ``expected``: the questions of the file of expectations.
+    ``expected``: the questions of the file of expectations. ``further``: what it is asked beside the
+    test; it counts in no cost. ``latency_rows``: questions that it is asked again one at a time.
     """
     found = Measured(candidate.name)
     try:
         _ask(candidate, test, task, batch_size, sources, found, (expected, required))
+        if latency_rows and "answers" in sources:
+            opened = candidate.predictor if isinstance(candidate, Opens) else candidate
+            alone = [task.question(example) for example in test[:latency_rows]]
+            found.costs |= timed(opened, alone).costs()
+        if isinstance(candidate, Weighs):
+            found.costs |= candidate.weight()
+        for more in further:
+            say(f"asking {candidate.name} {len(more.inputs)} further questions: {more.name}")
+            found.further[more.name] = _answers(candidate, more.inputs, task, batch_size)
     except Interrupted:
         raise
     except AfinaError as error:
@@ -106,16 +137,12 @@ def _ask(
 ) -> None:
     started = time.perf_counter()
     predictor = candidate.predictor if isinstance(candidate, Opens) else candidate
-    _ask_expected(predictor, task, *expected, found)
     opened = time.perf_counter()
-    size = batch_size or len(test)
-    asked = test if "answers" in sources else ()
-    for start in range(0, len(asked), size):
-        questions = [task.question(example) for example in test[start : start + size]]
-        answers = candidate.predict(questions)
-        _count(candidate.name, len(answers), len(questions))
-        found.answers.extend(as_gold(task, answers))
-    if not asked:
+    asked = "answers" in sources
+    if asked:
+        questions = [task.question(example) for example in test]
+        found.answers = _answers(candidate, questions, task, batch_size)
+    else:
         _ask_probabilities(predictor, test, sources, found)
         found.answers = [Answer(text="")] * len(test)
     seconds = time.perf_counter() - opened
@@ -124,12 +151,14 @@ def _ask(
         "open_seconds": opened - started,
         "seconds": seconds,
         "seconds_per_request": seconds / rows,
+        "requests_per_second": rows / max(seconds, 1e-9),
         "prompt_tokens": sum(a.prompt_tokens for a in found.answers) / rows,
         "answer_tokens": sum(a.answer_tokens for a in found.answers) / rows,
         "cut_off": float(sum(a.finish == "length" for a in found.answers)),
     }
     if asked:
         _ask_probabilities(predictor, test, sources, found)
+    _ask_expected(predictor, task, *expected, found)
 
 
 def _ask_expected(
@@ -147,6 +176,20 @@ def _ask_expected(
         return
     _count(found.name, len(answers), len(expected))
     found.expected = as_gold(task, answers)
+
+
+def _answers(
+    candidate: Predictor, questions: Sequence[Input], task: Task, batch_size: int | None
+) -> list[Answer]:
+    """The answers in the batches that are wished, one for each question."""
+    found: list[Answer] = []
+    size = batch_size or len(questions)
+    for start in range(0, len(questions), size):
+        part = questions[start : start + size]
+        answers = candidate.predict(part)
+        _count(candidate.name, len(answers), len(part))
+        found.extend(as_gold(task, answers))
+    return found
 
 
 def as_gold(task: Task, answers: Sequence[Answer]) -> list[Answer]:

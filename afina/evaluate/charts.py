@@ -262,6 +262,31 @@ def scatter(points: Sequence[Sequence[float]]) -> Scatter | None:
     )
 
 
+@dataclass(frozen=True)
+class Reliability:
+    """Probability given (across) and share right (upwards). ``dots``: (x, y, top, bottom, rows)."""
+
+    dots: tuple[tuple[float, float, float, float, int], ...]
+    ticks: tuple[tuple[float, float], ...]
+    side: float = Scatter.side
+
+
+def reliability(bins: Sequence[Mapping[str, Any]]) -> Reliability:
+    """The picture of a calibration, with the interval of each bin."""
+    side = Reliability.side
+
+    def up(value: float) -> float:
+        return round(side * (1 - value), 2)
+
+    return Reliability(
+        dots=tuple(
+            (round(side * b["sure"], 2), up(b["right"]), up(b["high"]), up(b["low"]), b["rows"])
+            for b in bins
+        ),
+        ticks=tuple((round(side * mark, 2), mark) for mark in ticks(0.0, 1.0)),
+    )
+
+
 # ---------------------------------------------------------------------------- confusion
 
 

@@ -10,10 +10,13 @@ from typing import Any
 
 from afina.errors import DataError, ModelError, RequestError
 from afina.evaluate import notes as remarks
-from afina.evaluate.asking import Measured, Say, measure
+from afina.evaluate.asking import Further, Measured, Say, measure
 from afina.evaluate.expectations import Expectations
+from afina.evaluate.finding import Material
+from afina.evaluate.findings import further_questions, look
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
+from afina.evaluate.latency import wanted
 from afina.evaluate.numbers import points
 from afina.evaluate.paired import Comparison, compare
 from afina.evaluate.preference import REFERENCE, preference_rows
@@ -25,7 +28,8 @@ from afina.evaluate.scorers import check_rows, choose
 from afina.evaluate.spans import span_counting
 from afina.evaluate.statement import Statement
 from afina.evaluate.thresholds import compared
-from afina.evaluate.verdict import Judged, decide, rule
+from afina.evaluate.verdict import Judged, decide, rule_of
+from afina.evaluate.versus import keep
 from afina.recipe import Evaluate, Goal
 from afina.types import Answer, Example, Predictor, Task
 
@@ -45,6 +49,7 @@ def evaluate(
     test_sha256: str = "",
     left_out: int = 0,
     expectations: Expectations | None = None,
+    changed: Sequence[Statement] = (),
     probed: Sequence[Pair] = (),
     thresholds: Sequence[Mapping[str, Any]] = (),
     say: Say = lambda _: None,
@@ -52,31 +57,29 @@ def evaluate(
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
     ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
-    rows of the sealed test that are not in ``test``, being too long. ``probed``: the base and the
-    tuned model, and what both are asked. ``thresholds``: how those of the tuned model were chosen. A
-    baseline that raises an AfinaError is carried in the report as a failure with its reason; for
-    ``tuned`` the error is raised. Raises DataError for an empty test, ModelError for a wrong number of
-    answers, RecipeError for a scorer that does not fit.
+    sealed rows that are too long to be in ``test``. ``changed``: how the rule differs from the one that
+    was written down before training. ``probed``: the base and the tuned model, and what both are asked.
+    ``thresholds``: how those of the tuned model were chosen. A baseline's AfinaError is carried in the
+    report as a failure, the tuned model's is raised. Raises DataError for an empty test, ModelError for
+    a wrong number of answers, RecipeError for a scorer that does not fit.
     """
     _check(candidates, test, tuned)
-    scorers = choose(task, settings.scorers, goal)
-    golds = [task.gold(example) for example in test]
-    _refuse_bad_golds(scorers, task, test, golds)
-    check_rows(scorers, test)
-    measured = _asked(candidates, test, task, tuned, scorers, settings, expectations, say)
+    scorers, golds = _checked(test, task, choose(task, settings.scorers, goal))
+    further = further_questions(settings, task, test, seed)
+    measured = _asked(candidates, test, task, tuned, scorers, settings, expectations, further, say)
     tested = expectations.compared(measured, tuned) if expectations else {}
     figures = _statistics(measured, scorers, test, golds, task, settings.resamples, seed)
     results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
     judged = _judged(results, scorers[0], figures, tuned, goal, settings, seed, len(test))
     classes, confusions = _by_class(measured, task, test, golds)
-    own = next(m.answers for m in measured if m.name == tuned)
-    weighed = compared(task, golds, own, thresholds)
     samples, samples_rule = draw(measured, test, golds, task, tuned, settings.samples, seed)
     costs = {m.name: m.costs for m in measured if m.failure is None}
+    about = (test, golds, task, measured, tuned, scorers[0], figures, settings, seed, further)
+    material = Material(*about)
+    weighed = compared(task, golds, material.own.answers, thresholds)
     return _report(
         judged,
-        settings,
-        ask_pairs(probed, goal, settings, seed),
+        (goal, settings, ask_pairs(probed, goal, settings, seed)),
         seed=seed,
         test={"rows": len(test), "sha256": test_sha256},
         scorers={s.name: s.facts() for s in scorers},
@@ -88,6 +91,9 @@ def evaluate(
         expectations=tested,
         samples=samples,
         samples_rule=samples_rule,
+        findings=look(material),
+        rule_changes=tuple(changed),
+        kept=keep(material.by_scorer, test, task, test_sha256),
         thresholds=weighed,
         notes=remarks.collect(judged, results, costs, classes, measured, left_out, tested, weighed),
     )
@@ -101,6 +107,7 @@ def _asked(
     scorers: Sequence[Scorer],
     settings: Evaluate,
     expectations: Expectations | None,
+    further: Sequence[Further],
     say: Say,
 ) -> list[Measured]:
     return [
@@ -113,44 +120,55 @@ def _asked(
             required=candidate.name == tuned,
             say=say,
             expected=expectations.questions if expectations else (),
+            further=further if candidate.name == tuned else (),
+            latency_rows=wanted(settings.latency_rows, len(test)),
         )
         for candidate in candidates
     ]
 
 
 def _report(
-    judged: Judged, settings: Evaluate, probed: Probed, notes: Sequence[Statement], **parts: Any
+    judged: Judged,
+    by: tuple[Goal | None, Evaluate, Probed],
+    notes: Sequence[Statement],
+    **parts: Any,
 ) -> Report:
     """The report: the verdict with its reasons, and the parts that are given."""
+    goal, settings, probed = by
     verdict, reasons = decide(judged, parts["expectations"], probed.lost)
-    goal = {"at_least": judged.at_least, "margin": judged.margin}
+    target = {"at_least": judged.at_least, "margin": judged.margin}
+    alarms = [found.statements[0] for found in parts["findings"] if found.alarm]
     return Report(
         metric=judged.scorer.name,
         verdict=verdict,
         reasons=reasons,
-        rule=rule(judged),
-        goal={"metric": judged.scorer.name, **goal},
+        rule=rule_of(judged.scorer, goal, settings.confidence, bool(judged.asked)),
+        goal={"metric": judged.scorer.name, **target},
         tuned=judged.tuned,
         confidence=settings.confidence,
         resamples=settings.resamples,
         comparison=judged.hardest,
         comparisons=tuple(judged.comparisons),
         probe=probed.part,
-        notes=(*notes, *probed.notes),
+        notes=(*notes, *probed.notes, *alarms),
         **parts,
     )
 
 
-def _refuse_bad_golds(
-    scorers: Sequence[Scorer], task: Task, test: Sequence[Example], golds: Sequence[Answer]
-) -> None:
-    """Score the right answers against themselves, before a model spends minutes on questions.
+def _checked(
+    test: Sequence[Example], task: Task, scorers: tuple[Scorer, ...]
+) -> tuple[tuple[Scorer, ...], list[Answer]]:
+    """The scorers and the right answers, which are scored against themselves before a model spends
+    minutes on questions.
 
     Raises DataError naming the row whose right answer a scorer cannot read.
     """
+    golds = [task.gold(example) for example in test]
     for scorer in scorers:
         if scorer.source == "answers":
             _counted(scorer.counting(Context.of(task)), test, golds, golds)
+    check_rows(scorers, test)
+    return scorers, golds
 
 
 def _check(candidates: Sequence[Predictor], test: Sequence[Example], tuned: str) -> None:

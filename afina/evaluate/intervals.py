@@ -7,7 +7,7 @@ a bootstrap would say so, and the interval is taken from what a test of that siz
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any, Literal
@@ -16,7 +16,7 @@ import numpy as np
 
 from afina.evaluate.scorer import Array, Scorer
 
-Kind = Literal["wilson", "bootstrap", "unseen", "tango"]
+Kind = Literal["wilson", "bootstrap", "unseen", "tango", "student"]
 CHUNK_NUMBERS = 4_000_000
 """Weights drawn at once (32 MB), whatever the size of the test."""
 
@@ -54,6 +54,20 @@ def wilson(hits: float, rows: int, confidence: float) -> tuple[float, float]:
 def unseen_share(rows: int, confidence: float) -> float:
     """The largest share of cases of a kind of which none was among ``rows`` rows (Wilson)."""
     return wilson(0, rows, confidence)[1]
+
+
+def between(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """How much higher the second of two independent scores is, by the intervals of both.
+
+    ``value``, ``low`` and ``high`` each. The square-and-add rule (Zou and Donner 2008, Statistics in
+    Medicine 27:1693); no ends where an interval has none.
+    """
+    value = second["value"] - first["value"]
+    if None in (first["low"], first["high"], second["low"], second["high"]):
+        return {"value": value, "low": None, "high": None}
+    low = math.hypot(second["value"] - second["low"], first["high"] - first["value"])
+    high = math.hypot(second["high"] - second["value"], first["value"] - first["low"])
+    return {"value": value, "low": value - low, "high": value + high}
 
 
 # ---------------------------------------------------------------------------- bootstrap

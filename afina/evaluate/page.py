@@ -7,21 +7,19 @@ script; whatever the data or the models wrote is shown as text.
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from afina.data.split_words import describe
-from afina.evaluate import charts, figures
-from afina.evaluate.figures import LANGUAGES, Language, language_named
+from afina.evaluate import charts
+from afina.evaluate.figures import LANGUAGES, language_named
 from afina.evaluate.labels import OUTSIDE
+from afina.evaluate.latency import FOR_P95
 from afina.evaluate.marks import differences
-from afina.evaluate.metric_words import METRICS, SENTENCES_OF_METRICS
 from afina.evaluate.report import Report
-from afina.evaluate.statement import Statement
-from afina.evaluate.words import CANDIDATES, DROPS, LENGTHS, WORDS
+from afina.evaluate.speaker import Speaker, visible
+from afina.evaluate.words import WORDS
 
 FINDINGS = {
     "label_error": "found_label_error",
@@ -73,12 +71,15 @@ def html(report: Report | Mapping[str, Any], facts: Mapping[str, Any], language:
             classes=_classes(value),
             scatter=charts.scatter(value.get("points", {}).get(value["tuned"], ())),
             samples=_samples(value),
+            findings=value.get("findings", ()),
+            reliability=_reliability(value),
             data_counts=_data_counts(facts),
             estimate=_estimate(facts),
             training=_training(facts),
             recipe=_yaml(facts.get("recipe")),
             plain_value=_plain,
             outside=OUTSIDE,
+            for_p95=FOR_P95,
         )
     )
 
@@ -108,136 +109,6 @@ def style() -> Any:
     from markupsafe import Markup
 
     return Markup((Path(__file__).parent / "templates" / "report.css").read_text("utf-8"))
-
-
-def visible(value: Any) -> Any:
-    """Text with characters that cannot be shown, or that would reorder the page, made visible.
-
-    Control characters, lone surrogates, noncharacters and bidirectional overrides become their code
-    point in brackets. Everything that is not a string passes; so does what is already HTML.
-    """
-    if not isinstance(value, str) or hasattr(value, "__html__"):
-        return value
-    if value.isascii() and value.isprintable():
-        return value
-    return "".join(f"[U+{ord(c):04X}]" if _unprintable(c) else c for c in value)
-
-
-def _unprintable(character: str) -> bool:
-    if character in "\n\t":
-        return False
-    code = ord(character)
-    if code in range(0x202A, 0x202F) or code in range(0x2066, 0x206A):
-        return True
-    return unicodedata.category(character) in ("Cc", "Cs", "Cn")
-
-
-class Speaker:
-    """Says everything in both languages; the page's style shows one of them.
-
-    ``element`` is ``span`` in text and ``tspan`` in a picture.
-    """
-
-    def __init__(self, element: str) -> None:
-        self._element = element
-
-    def both(self, english: str, spanish: str) -> Any:
-        """Two texts; one alone if they are the same."""
-        from markupsafe import Markup, escape
-
-        english, spanish = visible(english), visible(spanish)
-        if english == spanish:
-            return escape(english)
-        e = self._element
-        return Markup(
-            f'<{e} class="en" lang="en">{{}}</{e}><{e} class="es" lang="es">{{}}</{e}>'
-        ).format(english, spanish)
-
-    def word(self, key: str) -> Any:
-        """A label of the page."""
-        return self.both(*WORDS[key])
-
-    def metric(self, name: str) -> Any:
-        """The name of a score."""
-        return self.both(*METRICS.get(name, (name, name)))
-
-    def sentence(self, metric: str, english: str) -> Any:
-        """What a score is."""
-        return self.both(english, SENTENCES_OF_METRICS.get(metric, english))
-
-    def candidate(self, name: str, length: int = 0) -> Any:
-        """The name of a candidate, cut to ``length`` characters if that is not 0."""
-        texts = CANDIDATES.get(name, (name, name))
-        if length:
-            texts = tuple(t if len(t) <= length else t[: length - 1] + "…" for t in texts)  # type: ignore[assignment]
-        return self.both(*texts)
-
-    def length(self, name: str) -> Any:
-        """What a row of lengths measures."""
-        return self.both(*LENGTHS.get(name, (name, name)))
-
-    def drop(self, reason: str) -> Any:
-        """Why rows were dropped."""
-        return self.both(*DROPS.get(reason, (reason, reason)))
-
-    def say(self, statement: Mapping[str, Any]) -> Any:
-        """A sentence of the report."""
-        said = Statement.from_dict(statement)
-        texts = [_named(said, i).say(each) for i, each in enumerate(LANGUAGES)]
-        return self.both(*(text[:1].upper() + text[1:] for text in texts))
-
-    def failure(self, why: Mapping[str, Any]) -> Any:
-        """Why a candidate was not measured; in English alone where only the error's words are known."""
-        if why.get("told"):
-            return self.say(why["told"])
-        from markupsafe import Markup
-
-        text = " → ".join(visible(part) for part in (why["what"], why.get("do")) if part)
-        return Markup(f'<{self._element} lang="en">{{}}</{self._element}>').format(text)
-
-    def split(self, how: Any) -> Any:
-        """How the data were divided: facts as ``Dataset.split`` holds them, or a text."""
-        if not isinstance(how, Mapping):
-            return how
-        return self.both(describe(how, "en"), describe(how, "es"))
-
-    def alert(self, event: Mapping[str, Any]) -> Any:
-        """What training warned of: its figures, or the English message of one without."""
-        if "validation" not in event or "training" not in event:
-            return event["message"]
-        (before, after), (was, now) = event["validation"], event["training"]
-        values = {"before": before, "after": after, "was": was, "now": now}
-        return self.say(Statement("overfitting", values).as_dict())
-
-    def number(self, kind: str, value: Any, unit: str = "share") -> Any:
-        """A figure: count, tenths, percent, score, difference, probability, duration, size or plain."""
-        if kind in ("score", "difference"):
-            shown = [getattr(figures, kind)(value, unit, language) for language in LANGUAGES]
-        else:
-            shown = [getattr(figures, kind)(value, language) for language in LANGUAGES]
-        return self.both(*shown)
-
-    def interval(self, low: Any, high: Any, unit: str, kind: str = "score") -> Any:
-        """``[low, high]``."""
-        return self.both(*(self._interval(low, high, unit, kind, each) for each in LANGUAGES))
-
-    @staticmethod
-    def _interval(low: Any, high: Any, unit: str, kind: str, language: Language) -> str:
-        function = getattr(figures, kind)
-        separator = ";\u2009" if language == "es" else ",\u2009"
-        return f"[{function(low, unit, language)}{separator}{function(high, unit, language)}]"
-
-
-def _named(statement: Statement, index: int) -> Statement:
-    """The same sentence with the names that a reader knows instead of those of the recipe."""
-    values = dict(statement.values)
-    for key in ("tuned", "baseline", "candidate", "metric"):
-        table = METRICS if key == "metric" else CANDIDATES
-        if values.get(key) in table:
-            name = table[values[key]][index]
-            # Within a sentence: "macro F1", but "F1 macro", "ROUGE-L" and "JSON válido".
-            values[key] = name[:1].lower() + name[1:] if name[1:2].islower() else name
-    return Statement(statement.code, values)
 
 
 # ---------------------------------------------------------------------------- the parts
@@ -275,6 +146,11 @@ def _classes(report: Mapping[str, Any]) -> dict[str, Any] | None:
     if by_f1:
         rows.sort(key=lambda r: (r["f1"] is None, r["f1"] or 0.0, r["number"]))
     return {"rows": rows, "rival": rival, "sorted": by_f1}
+
+
+def _reliability(report: Mapping[str, Any]) -> charts.Reliability | None:
+    bins = [f["more"]["bins"] for f in report.get("findings", ()) if f["name"] == "calibration"]
+    return charts.reliability(bins[0]) if bins else None
 
 
 def _samples(report: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -357,6 +233,7 @@ def _training(facts: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
             ("tokens", "tokens", "count"),
             ("speed", "tokens_per_second", "count"),
             ("rows_speed", "examples_per_second", "plain"),
+            ("temperature", "temperature", "plain"),
             ("precision_of", "precision", ""),
         )
         if train.get(key) is not None

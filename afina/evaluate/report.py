@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from afina.evaluate.finding import Finding
 from afina.evaluate.paired import Comparison
 from afina.evaluate.statement import Statement
 
@@ -67,14 +68,17 @@ class Report:
     ``metric``: the judged score. ``goal``: metric, at_least and margin as judged. ``test``: rows,
     sha256. ``scorers``: name to better, unit, sentence. ``comparison``: against the baseline that
     is hardest to beat; ``comparisons``: against each. ``per_class`` and ``confusion``: by
-    candidate, for labels. ``costs``: by candidate: open_seconds, seconds,
-    seconds_per_request, prompt_tokens and answer_tokens (means a request, 0 where there are no
-    tokens), cut_off. ``points``: by candidate pairs of a right number and the given one, drawn from
-    the test. ``expectations``: file, sha256 and rows of the file of expectations, what the tuned model
-    ``failed``, and by candidate how many it failed (or the error); empty without such a file.
-    ``probe``: the general probe before and after (``probe.Probed``); empty where none was asked.
-    ``thresholds``: how those of the labels were chosen, and what the tuned model's errors cost a row
-    with them and with the usual ones.
+    candidate, for labels. ``costs``: by candidate: open_seconds, seconds, seconds_per_request and
+    requests_per_second (rows answered together), p50_seconds, p95_seconds and mean_seconds of ``timed``
+    single requests, peak_memory_bytes and disk_bytes (None where not known), prompt_tokens and
+    answer_tokens (means a request, 0 where there are no tokens), cut_off. ``points``: by candidate
+    pairs of a right number and the given one, drawn from the test. ``findings``: what is said beside
+    the judged score (``findings.FINDINGS``). ``expectations``: file, sha256 and rows of the file of
+    expectations, what the tuned model ``failed``, and by candidate how many it failed (or the error);
+    empty without such a file. ``probe``: the general probe before and after (``probe.Probed``); empty
+    where none was asked. ``thresholds``: how those of the labels were chosen, and what the tuned
+    model's errors cost a row with them and with the usual ones. ``rule_changes``: how the rule differs
+    from the one written down before training.
     """
 
     metric: str
@@ -101,6 +105,10 @@ class Report:
     expectations: Mapping[str, Any] = field(default_factory=dict)
     probe: Mapping[str, Any] = field(default_factory=dict)
     thresholds: Mapping[str, Any] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+    rule_changes: tuple[Statement, ...] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The statistics of each row of the tuned model (``versus.keep``); no part of ``as_dict``."""
 
     def candidate(self, name: str) -> CandidateResult:
         """One candidate. Raises KeyError if none has that name."""
@@ -120,6 +128,7 @@ class Report:
             "verdict": self.verdict,
             "reason": " ".join(reason.say("en") for reason in self.reasons),
             "rule": self.rule.say("en"),
+            "rule_changes": [change.say("en") for change in self.rule_changes],
             "notes": [note.say("en") for note in self.notes],
             "goal": dict(self.goal),
             "tuned": self.tuned,
@@ -139,9 +148,11 @@ class Report:
             "probe": dict(self.probe),
             "thresholds": dict(self.thresholds),
             "samples": [dict(sample) for sample in self.samples],
+            "findings": [finding.as_dict() for finding in self.findings],
             "statements": {
                 "reasons": [reason.as_dict() for reason in self.reasons],
                 "rule": self.rule.as_dict(),
+                "rule_changes": [change.as_dict() for change in self.rule_changes],
                 "notes": [note.as_dict() for note in self.notes],
                 "samples": self.samples_rule.as_dict() if self.samples_rule else None,
             },
@@ -176,4 +187,6 @@ class Report:
             expectations=value.get("expectations", {}),
             probe=value.get("probe", {}),
             thresholds=value.get("thresholds", {}),
+            rule_changes=tuple(Statement.from_dict(c) for c in said.get("rule_changes", ())),
+            findings=tuple(Finding.from_dict(f) for f in value.get("findings", ())),
         )

@@ -101,12 +101,22 @@ class Judged:
         return values | more
 
 
-def rule(judged: Judged) -> Statement:
-    """The rule in words, as it is stored in the report."""
-    code = "rule" if judged.at_least is None else "rule_goal"
-    kept = ("metric", "unit", "better", "margin", "confidence", "at_least")
-    values = {k: v for k, v in judged.values().items() if k in kept}
-    return Statement("rule_alone" if not judged.asked else code, values)
+def rule_of(scorer: Scorer, goal: Goal | None, confidence: float, asked: bool) -> Statement:
+    """The rule in words, as it is written down before training and stored in the report.
+
+    ``asked``: whether there are baselines to be better than.
+    """
+    values: dict[str, Any] = {
+        "metric": scorer.name,
+        "unit": scorer.unit,
+        "better": scorer.better,
+        "margin": goal.margin if goal is not None else 0.0,
+        "confidence": confidence,
+    }
+    code = "rule"
+    if goal is not None and goal.at_least is not None:
+        code, values["at_least"] = "rule_goal", goal.at_least
+    return Statement(code if asked else "rule_alone", values)
 
 
 def decide(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from afina.evaluate.finding_words import FINDING_WORDS
+
 WORDS: Mapping[str, tuple[str, str]] = {
     # the page
     "report": ("Report", "Informe"),
@@ -273,6 +275,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "licence": ("Licence", "Licencia"),
     "resamples": ("Bootstrap resamples", "Remuestreos"),
     "seed": ("Seed", "Semilla"),
+    **FINDING_WORDS,
 }
 """Key to (English, Spanish)."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from afina.recipe.knobs import PROBE_ITEMS
+from afina.recipe.proof import PROBE_ITEMS
 from afina.tasks import Text
 from afina.types import Derived, Example
 

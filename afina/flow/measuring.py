@@ -12,7 +12,16 @@ from afina.flow.general import long_probe_of, open_base, open_tuned
 from afina.flow.lengths import measurable
 from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
-from afina.flow.record import TESTS, command_of, recipe_of, record, reopen_dataset, rows_made
+from afina.flow.record import (
+    TESTS,
+    command_of,
+    folder_bytes,
+    recipe_of,
+    record,
+    reopen_dataset,
+    rows_made,
+    rule_changes,
+)
 from afina.recipe import Recipe
 from afina.types import Example, Task
 
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from afina.evaluate.probe import Pair
     from afina.models.sources import Base
     from afina.store import Run
+    from afina.train.machine import MemoryPeak
 
 
 def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
@@ -45,6 +55,7 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         expectations = replace(read_expectations(recipe.evaluate.tests, recipe.task), stated=stated)
     dataset = reopen_dataset(run)
     base = base_of(recipe, say=say)
+    changed = rule_changes(run, recipe, dataset)
     run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
     report = judged(
         candidates(run, recipe, dataset, base, say),
@@ -56,8 +67,10 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         say=say,
         expectations=expectations,
         probed=probed(run, recipe, base, say),
+        changed=changed,
     )
     run.write("report.json", report.as_dict())
+    run.write("rows.json", report.kept)
     write_html(run, report, dataset, language)
     record(run, recipe, {"status": "succeeded", **_headline(report)})
     run.seal({"command": command_of(run), "data": dataset.fingerprint})
@@ -133,6 +146,13 @@ def recipe_to_measure(run: Run) -> Recipe:
     return recipe_of(run)
 
 
+ASK_THE_BASE = frozenset(
+    {"zero_shot", "few_shot", "few_shot_random", "few_shot_nearest", "prompt_search", "rag", "base"}
+    | {"embedding_linear", "embedding_ridge"}
+)
+"""Baselines that need the base's weights to answer."""
+
+
 def candidates(
     run: Run,
     recipe: Recipe,
@@ -148,8 +168,10 @@ def candidates(
     """
     from afina.models.predictor import TunedModel
 
+    assert recipe.method is not None
+    own = folder_bytes(run.model_folder) + (base.bytes if recipe.method.adapter else 0)
     tuned = Candidate(
-        "tuned", lambda: as_asked(recipe, TunedModel.open(run.model_folder), say), say
+        "tuned", lambda: as_asked(recipe, TunedModel.open(run.model_folder), say), say, own
     )
     return [tuned, *baselines(recipe, dataset, base, say, rivals=rivals)]
 
@@ -176,7 +198,8 @@ def baselines(
                 do=nearest(name, ("tuned", *BASELINES)),
             )
     parts = (recipe.task, base, dataset.train, dataset.validation)
-    return [Candidate(n, partial(build_asked, n, recipe, *parts), say) for n in names]
+    asked = {name: base.bytes for name in names if name in ASK_THE_BASE}
+    return [Candidate(n, partial(build_asked, n, recipe, *parts), say, asked.get(n)) for n in names]
 
 
 def build_asked(
@@ -232,25 +255,42 @@ def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Pair
 
 
 class Candidate:
-    """A predictor that is opened at its first question; ``close`` gives its memory back."""
+    """A predictor that is opened at its first question; ``close`` gives its memory back.
 
-    def __init__(self, name: str, opener: Callable[[], Any], say: Say) -> None:
+    ``disk_bytes``: what it needs on disk, None where that is not known.
+    """
+
+    def __init__(
+        self, name: str, opener: Callable[[], Any], say: Say, disk_bytes: int | None = None
+    ) -> None:
         self.name = name
         self._opener = opener
         self._say = say
+        self._disk_bytes = disk_bytes
         self._opened: Any = None
+        self._memory: MemoryPeak | None = None
 
     @property
     def predictor(self) -> Any:
         """The real one. Raises what its builder raises."""
         if self._opened is None:
+            from afina.models.predictor import find_device
+            from afina.train.machine import MemoryPeak
+
             self._say(f"measuring {self.name}")
+            self._memory = MemoryPeak(find_device("auto"))
             self._opened = self._opener()
         return self._opened
 
     def predict(self, inputs: Sequence[Any]) -> list[Any]:
         answers: list[Any] = self.predictor.predict(inputs)
         return answers
+
+    def weight(self) -> dict[str, float | None]:
+        """The most memory of this process (of the GPU, where it runs there) since it was opened, and
+        its size on disk, in bytes."""
+        peak = None if self._memory is None else float(self._memory.bytes())
+        return {"peak_memory_bytes": peak, "disk_bytes": self._disk_bytes}
 
     def close(self) -> None:
         import gc

@@ -82,6 +82,7 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
         recipe.data,
         task,
         shapes=recipe.shapes,
+        fields=recipe.fields,
         count_tokens=lambda e: task.length(e, renderer()),
         thorough=True,
     )
@@ -162,7 +163,9 @@ class Ground:
         from afina.models.masked import check_objective
         from afina.train.machine import probe
 
-        dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, thorough=thorough)
+        dataset = prepare_data(
+            recipe.data, recipe.task, shapes=recipe.shapes, fields=recipe.fields, thorough=thorough
+        )
         _check_evaluation(recipe, dataset)
         base = base_of(recipe, say=say)
         check_kind(base, dataset.task, recipe.method)
@@ -268,12 +271,15 @@ def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:
     training."""
     from afina.baselines import BASELINES
     from afina.evaluate.expectations import read_expectations
+    from afina.evaluate.findings import check_further
     from afina.evaluate.scorers import check_rows, choose
     from afina.retrieval import read_documents
 
     rows = dataset.train
     usual = recipe.objective.scorers(dataset.task, type(rows[0]) if rows else Example)
-    check_rows(choose(dataset.task, recipe.evaluate.scorers or usual, recipe.goal), rows)
+    scorers = choose(dataset.task, recipe.evaluate.scorers or usual, recipe.goal)
+    check_rows(scorers, rows)
+    check_further(recipe.evaluate, scorers[0])
     if recipe.retrieval is not None:
         read_documents(recipe.retrieval.documents)
     if recipe.evaluate.tests is not None:

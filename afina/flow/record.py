@@ -12,9 +12,12 @@ from afina.recipe.load import parse_yaml
 
 TESTS = "tests.json"
 """Fingerprint of the file of expectations that a run was planned with."""
+RULE = "rule.json"
+"""What the verdict will be judged by, written before training."""
 
 if TYPE_CHECKING:
     from afina.data import Dataset
+    from afina.evaluate import Statement
     from afina.store import Run
 
 
@@ -29,7 +32,7 @@ def reopen_dataset(run: Run) -> Dataset:
     from afina.data import prepare as prepare_data
 
     recipe = recipe_of(run)
-    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes)
+    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, fields=recipe.fields)
     noted = run.read("data/fingerprint.json")["fingerprint"]
     if dataset.fingerprint != noted:
         raise RunError(
@@ -38,6 +41,34 @@ def reopen_dataset(run: Run) -> Dataset:
             do="restore the files, or start a new run",
         )
     return dataset
+
+
+def state_rule(run: Run, recipe: Recipe, dataset: Dataset) -> None:
+    """Write down what the verdict will be judged by, before anything is trained."""
+    from afina.evaluate.stated import sha256_of
+
+    told = _told(recipe, dataset)
+    run.write(RULE, told)
+    run.event("rule_stated", sha256=sha256_of(told))
+
+
+def rule_changes(run: Run, recipe: Recipe, dataset: Dataset) -> tuple[Statement, ...]:
+    """How the rule of an evaluation differs from what was written down. Asked before the test opens."""
+    from afina.evaluate.stated import changed
+
+    events = run.events()
+    noted = [e["sha256"] for e in events if e.get("event") == "rule_stated"]
+    openings = sum(e.get("event") == "test_opened" for e in events)
+    before = run.read(RULE) if (run.folder / RULE).is_file() else None
+    return changed(before, (noted or [""])[0], _told(recipe, dataset), openings)
+
+
+def _told(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
+    from afina.evaluate.stated import stated
+
+    return stated(
+        recipe.goal, recipe.evaluate, seed=recipe.train.seed, test_sha256=dataset.test.sha256
+    )
 
 
 def record(run: Run, recipe: Recipe, facts: dict[str, Any]) -> None:

@@ -9,7 +9,15 @@ from afina.errors import AfinaError, Interrupted, RunError
 from afina.flow.augmenting import made_rows
 from afina.flow.erasure import write_index
 from afina.flow.preparing import Prepared, Say, encoded, prepare, silent
-from afina.flow.record import TESTS, command_of, folder_bytes, record, reopen_dataset, rows_made
+from afina.flow.record import (
+    TESTS,
+    command_of,
+    folder_bytes,
+    record,
+    reopen_dataset,
+    rows_made,
+    state_rule,
+)
 from afina.flow.threshold import settle_threshold
 from afina.recipe import Recipe, dump_recipe
 
@@ -49,6 +57,7 @@ def begin(run: Run, ready: Prepared) -> None:
     long = [*ready.rows.dropped, *ready.validation.dropped]
     if long:  # train.on_too_long: drop
         run.write("data/too_long.json", [{"where": w, "reason": why} for w, why in long])
+    state_rule(run, ready.plan.recipe, ready.dataset)
     record(run, ready.plan.recipe, {"status": "created"})
 
 

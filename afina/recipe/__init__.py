@@ -15,9 +15,11 @@ from afina.recipe.knobs import (
     Train,
 )
 from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
+from afina.recipe.proof import Bias, Robustness
 from afina.recipe.search import Range, Sweep
 
 __all__ = [
+    "Bias",
     "Columns",
     "Context",
     "Data",
@@ -28,6 +30,7 @@ __all__ = [
     "Range",
     "Recipe",
     "Retrieval",
+    "Robustness",
     "Serve",
     "Split",
     "Sweep",

@@ -16,6 +16,7 @@ from afina.objectives import OBJECTIVES, Supervised
 from afina.recipe.alternatives import Decide, Retrieval
 from afina.recipe.augment import Augment
 from afina.recipe.parts import Columns, Context, Forgetting, Replay
+from afina.recipe.proof import PROBE_ITEMS, Bias, Robustness
 from afina.recipe.search import Sweep
 from afina.tasks import TASKS
 from afina.types import Example, Knobs, Method, Objective, Task
@@ -187,10 +188,6 @@ class Train(Knobs):
         return betas
 
 
-PROBE_ITEMS = 160
-"""Items of the general probe: 120 questions and 40 texts."""
-
-
 class Evaluate(Knobs):
     """What the tuned model is measured against, and how."""
 
@@ -219,6 +216,14 @@ class Evaluate(Knobs):
     """Items of the general probe (three questions for each text) that the base and the tuned model are
     asked, to see what was forgotten; true: all 160, false: none. Left out, for models that write text:
     as many as take a tenth of the training time, at least 40."""
+    latency_rows: int | None = Field(None, ge=0, le=1000)
+    """Questions that each candidate answers again, singly, to be timed; left out: 1 in 20, up to 50."""
+    slices: tuple[str, ...] = ()
+    """Columns of the test rows by whose values errors are sliced, beside length, language and label."""
+    robustness: Robustness | None = None
+    """Ask the tuned model again with questions written otherwise; left out: not."""
+    bias: Bias | None = None
+    """Look for answers that depend on who somebody is; left out: not."""
 
 
 class Goal(Knobs):
@@ -283,6 +288,12 @@ class Recipe(Knobs):
         """The shapes of rows that both the task and the objective can use."""
         return tuple(shape for shape in self.task.accepts if shape in self.objective.shapes)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Columns of the test rows that the report is sliced by."""
+        groups = self.evaluate.bias.groups if self.evaluate.bias else ()
+        return tuple(dict.fromkeys((*self.evaluate.slices, *groups)))
+
     @model_validator(mode="after")
     def _task_and_objective_fit(self) -> Recipe:
         if not self.shapes:
@@ -317,6 +328,7 @@ class Recipe(Knobs):
 
 __all__ = [
     "Augment",
+    "Bias",
     "Columns",
     "Context",
     "Data",
@@ -329,6 +341,7 @@ __all__ = [
     "Recipe",
     "Replay",
     "Retrieval",
+    "Robustness",
     "Serve",
     "Split",
     "Sweep",

@@ -106,7 +106,8 @@ class Rag:
         asked = self.with_sources(inputs)
         answers = self.answerer.predict([one.given for one in asked])
         return [
-            replace(answer, sources=one.sources) for answer, one in zip(answers, asked, strict=True)
+            replace(answer, sources=one.sources, passages=tuple(h.passage.text for h in one.hits))
+            for answer, one in zip(answers, asked, strict=True)
         ]
 
     def with_sources(self, inputs: Sequence[Input], room: int | None = None) -> list[Sourced]:

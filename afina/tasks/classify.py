@@ -39,6 +39,9 @@ class Classify(Pooled):
     threshold on, however probable the others are."""
     thresholds: dict[str, Annotated[float, Field(ge=0.0, le=1.0)]] | None = None
     """The probability from which each label is given; left out: what wanted and wanted_of choose."""
+    temperature: Annotated[float, Field(gt=0.0, lt=1000.0)] | Literal["fitted"] = 1.0
+    """Divides the scores before they become probabilities, wherever the model answers. ``fitted``: the
+    value that suits the validation rows best, found after training (Guo et al. 2017)."""
     accepts: ClassVar[tuple[type[Example], ...]] = (LabelledExample,)
     serves: ClassVar[tuple[str, ...]] = ("classify",)
 
@@ -140,7 +143,12 @@ class Classify(Pooled):
         return self.labels
 
     def from_scores(self, scores: Sequence[float], prompt_tokens: int = 0) -> Answer:
-        """The head's scores (logits, one a label) as an answer with probabilities."""
+        """The head's scores (logits, one a label) as an answer with probabilities.
+
+        A temperature that is not fitted yet is 1.
+        """
+        heat = 1.0 if self.temperature == "fitted" else self.temperature
+        scores = [score / heat for score in scores]
         if self.several:
             probabilities = [1.0 / (1.0 + math.exp(-max(-60.0, min(60.0, s)))) for s in scores]
         else:

@@ -35,6 +35,7 @@ from afina.train.prepare import lay_flat, prepare
 from afina.train.rollouts import Rollouts
 from afina.train.rows import Rows
 from afina.train.stopping import stop_on_signal
+from afina.train.temperature import fit_temperature
 from afina.train.thresholds import settle_thresholds
 from afina.train.validation import validate
 from afina.train.weights import rate_share, sha256_of
@@ -107,6 +108,7 @@ class Training:
         assert train.batch_size
         assert train.threads
         self.plan = plan
+        self.heat: float | None = None
         self.train = train
         self.run = run
         self.watch = watch
@@ -316,9 +318,11 @@ class Training:
     # ------------------------------------------------------------------ the end
 
     def best(self) -> Model:
-        """The model with the weights of the best evaluation, and the thresholds that suit them."""
+        """The model with the weights of the best evaluation, and the temperature and thresholds that
+        suit them."""
         self.weights.begin()
         state.restore_best(self.run, self.weights, self.progress)
+        self.heat = fit_temperature(self.model, self.validation)
         settle_thresholds(self.model, self.validation, self.run)
         return self.model
 
@@ -328,6 +332,8 @@ class Training:
         peak = self.memory.bytes()
         self.best()
         figures = self.figures(peak)
+        if self.heat is not None:
+            figures["temperature"] = self.heat
         gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kind)
         return figures
 

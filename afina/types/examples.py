@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -29,6 +29,8 @@ class Example:
     where: str
     group: str | None = None
     time: str | None = None
+    fields: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """Column and value of what the report is sliced by; no part of the row's content."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +198,8 @@ class Answer:
     spans: tuple[Span, ...] | None = None
     sources: tuple[str, ...] = ()
     """Names of the documents that the predictor was shown, best first."""
+    passages: tuple[str, ...] = ()
+    """What it was shown of them."""
     margin: float | None = None
     """By how much (in logits) the stretch that answers a question outscores "no answer"."""
     cut_tokens: int = 0

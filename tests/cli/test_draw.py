@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from afina.cli import draw
-from afina.cli.comparison import between
 from afina.cli.progress import Progress
 from afina.cli.terminal import Terminal
+from afina.evaluate.intervals import between
 from afina.flow import LossRow
 from afina.train.loop import Step
 

@@ -120,11 +120,12 @@ def test_compare_shows_what_differs(place: Place, capsys: Capture) -> None:
     code, answer = json_of(words)
     assert code == 0
     assert answer["recipe"]["task.name"] == ["classify", "generate"]
-    assert answer["same_test"] is False
+    assert "the tests differ" in answer["refused"]
+    assert answer["said"] is None
     assert command_line(words) == 0
     out = capsys.readouterr().out
     assert "task.name" in out
-    assert "no comparison" in out
+    assert "Not compared" in out
 
 
 def test_compare_with_itself_is_no_difference(place: Place) -> None:
@@ -132,7 +133,8 @@ def test_compare_with_itself_is_no_difference(place: Place) -> None:
     code, answer = json_of(["compare", run, run, "--home", str(place.home)])
     assert code == 0
     assert answer["recipe"] == {}
-    assert answer["same_test"] is True
+    assert answer["refused"] is None
+    assert "Neither of" in answer["said"]
     for line in answer["scores"].values():
         change = line["difference"]
         assert change["value"] == 0

@@ -10,9 +10,10 @@ import pytest
 from afina.decide.costs import break_even, labelling_hours, running, training_cost
 from afina.decide.outcome import _left_aside
 from afina.decide.rule import Seen, recommend
-from afina.decide.ways import KINDS, Latency
+from afina.decide.ways import KINDS
 from afina.decide.words import SENTENCES, WORDS, Said, euros
 from afina.evaluate import SCORERS, Comparison, Score
+from afina.evaluate.latency import Latency
 from afina.evaluate.verdict import Judged
 from afina.recipe import Decide, Goal, parse_recipe
 

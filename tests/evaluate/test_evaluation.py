@@ -42,7 +42,7 @@ from tests.evaluate.candidates import (
     texts_of,
 )
 
-QUICK = Evaluate(resamples=100)
+QUICK = Evaluate(resamples=100, latency_rows=0)
 GOLD = [LABELS[i % 3] for i in range(45)]
 
 
@@ -82,7 +82,7 @@ def test_a_candidate_sees_every_question_once_and_no_answer() -> None:
 def test_rows_are_asked_in_the_batches_of_the_recipe(size: int | None, calls: int) -> None:
     tuned = labels_of("tuned", GOLD)
     report = measure(
-        [tuned], labelled(GOLD), CLASSIFY, settings=Evaluate(resamples=100, batch_size=size)
+        [tuned], labelled(GOLD), CLASSIFY, settings=QUICK.model_copy(update={"batch_size": size})
     )
     assert tuned.calls == calls
     assert report.candidate("tuned").scores["accuracy"].value == 1.0

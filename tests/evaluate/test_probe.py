@@ -14,7 +14,7 @@ from afina.evaluate import Report, evaluate, html
 from afina.evaluate.needles import long_probe
 from afina.evaluate.probe import Known, Pair, Probe, ask, changes, lost
 from afina.recipe import Evaluate, Forgetting, Goal
-from afina.recipe.knobs import PROBE_ITEMS
+from afina.recipe.proof import PROBE_ITEMS
 from afina.types import ChatExample, Example, TextExample
 from tests.evaluate.candidates import CLASSIFY, LABELS, labelled, labels_of
 

@@ -75,6 +75,20 @@ VALUES = {
     "label": "toxic",
     "positives": 3,
     "precision": 0.95,
+    "chance": 0.04,
+    "sure": 0.9,
+    "right": 0.8,
+    "slices": 2,
+    "changes": 5,
+    "openings": 1,
+    "winner": "one",
+    "loser": "another",
+    "shared": 3,
+    "others": 40,
+    "key": "goal.at_least",
+    "change": "typos",
+    "swap": "first_names",
+    "column": "gender",
 }
 
 
@@ -107,7 +121,7 @@ def test_every_sentence_can_be_said(code: str) -> None:
 def test_every_sentence_is_used_and_none_is_missing() -> None:
     used: set[str] = set()
     for file in Path(afina.__file__).parent.rglob("*.py"):
-        if file.name != "statement.py":
+        if file.name not in ("sentences.py", "finding_words.py"):
             used |= set(re.findall(r'"([a-z]+(?:_[a-z]+)*)"', file.read_text("utf-8")))
     assert set(SENTENCES) <= used
     for module in (notes, samples, verdict):
@@ -130,7 +144,13 @@ def test_every_word_of_the_template_is_in_the_table_and_every_one_is_used() -> N
     assert asked <= set(WORDS)
     named = set(re.findall(r'"([a-z0-9_]+)"', source)) | asked
     outcomes = {v + end for v in ("ship", "hold", "unproven") for end in ("", "_line")}
-    assert set(WORDS) <= named | outcomes | {"mcnemar", "permutation"}
+    parts = "".join(
+        path.read_text("utf-8") for path in folder.glob("*.py") if "words" not in path.name
+    )
+    of_findings = set(re.findall(r'"([a-z0-9_]+)"', parts))
+    of_findings |= {name + "_about" for name in re.findall(r'Finding\(\s*"([a-z]+)"', parts)}
+    assert of_findings >= {"typos", "groups_about"}
+    assert set(WORDS) <= named | outcomes | {"mcnemar", "permutation"} | of_findings
 
 
 def test_every_scorer_has_a_name_and_a_spanish_sentence() -> None:
