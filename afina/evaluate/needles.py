@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 
 from afina.evaluate.probe import Probe, Question
-from afina.recipe.knobs import PROBE_ITEMS
+from afina.recipe.proof import PROBE_ITEMS
 from afina.types import Example, TextExample
 
 DEPTHS = (0.1, 0.4, 0.6, 0.9)
