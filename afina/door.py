@@ -172,9 +172,10 @@ class Run:
 
     @cached_property
     def _answers(self) -> TunedModel | Rag:
-        """The model as it answers: with its documents, if it learned with them."""
+        """The model as it answers: with its documents, or with the texts to choose among."""
         from afina import flow
 
+        self.model.candidates = flow.candidates_of(self._run)
         return flow.as_asked(self.recipe, self.model)
 
     def evaluate(self, *, say: Say = _silent, language: str = "en") -> Report:

@@ -113,22 +113,15 @@ class Request:
 
     def classify(self, name: str) -> Classify:
         """The task, if it gives each text labels. Raises DataError if it does not."""
-        if not isinstance(self.task, Classify):
-            raise DataError(
-                f"{name} gives each text a label, and this task is {self.task.name}",
-                where="evaluate.baselines",
-                do=f"for task: {self.task.name} take {', '.join(self.task.baselines())}",
-            )
-        return self.task
+        return self.of(Classify, name, "gives each text a label")
 
     def of(self, kind: type[Kind], name: str, does: str) -> Kind:
         """The task, if it is of that kind. Raises DataError if it is not; ``does``: what it would do."""
         if not isinstance(self.task, kind):
-            wanted = kind.model_fields["name"].default
             raise DataError(
                 f"{name} {does}, and this task is {self.task.name}",
                 where="evaluate.baselines",
-                do=f"it is for task: {wanted}",
+                do=f"for task: {self.task.name} take {', '.join(self.task.baselines())}",
             )
         return self.task
 

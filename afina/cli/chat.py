@@ -62,6 +62,7 @@ def verb(
         talk = Conversation(to, model, system, max_tokens, temperature, rag)
         _loop(to, talk.command, talk.answer)
     else:
+        model.candidates = flow.candidates_of(opened)
         _loop(to, lambda word, _: word == "/reset", lambda text: _say(to, model, text))
 
 
@@ -162,6 +163,8 @@ def _say(to: Terminal, model: TunedModel, text: str) -> None:
     answer = model.predict([Input((Message("user", text),))])[0]
     ranked = sorted((answer.probabilities or {}).items(), key=lambda pair: -pair[1])[:5]
     print(answer.text or "(nothing)")
+    for other in answer.labels[1:] if answer.ranked else ():
+        to.output.print(f"  {other}", style="dim", markup=False)
     for label, probability in ranked:
         bar = "█" * round(20 * probability)
         to.output.print(f"  {probability:6.1%}  {bar:<20}  {label}", style="dim", markup=False)

@@ -59,6 +59,7 @@ def verb(
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")
     tuned = TunedModel.open(opened.model_folder)
+    tuned.candidates = flow.candidates_of(opened)
     model: Predictor = (
         over_documents(tuned, documents, recipe, say=to.say)
         if documents

@@ -15,6 +15,7 @@ from afina.data.conversation import RowFault, messages_in, sharegpt_in, text_in,
 from afina.data.formats import Wanted, rows_of
 from afina.data.jsonrows import StrictError, parse_all
 from afina.data.lines import lines
+from afina.data.pairs import history_text
 from afina.data.rows import Notes, Problem, Row, file_and_row, flat, kind, place
 from afina.data.shapes import PARTS, same_name
 from afina.data.sources import HubSource, find, opened
@@ -73,9 +74,11 @@ def _row(row: Mapping[str, Any], columns: Columns) -> Input:
     if tokens is not None and isinstance(row[tokens], list) and row[tokens]:
         cut = [text_in(word, f"{tokens}[{i}]") for i, word in enumerate(row[tokens])]
         return Input((_user(" ".join(cut), f"column {tokens}"),))
-    parts = ["source", "prompt", "text"] if columns.source else ["prompt", "text", "source"]
-    if columns.question:
-        parts.insert(0, "question")
+    history = _column(row, "history", columns)
+    if history is not None:
+        return Input((_user(history_text(row[history], f"column {history}"), f"column {history}"),))
+    usual = ("query", "question", "prompt", "text", "source")
+    parts = sorted(usual, key=lambda part: getattr(columns, part) is None)
     column = next((c for part in parts if (c := _column(row, part, columns)) is not None), None)
     if column is None:
         raise RowFault(

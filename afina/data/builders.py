@@ -17,10 +17,12 @@ from afina.data.conversation import (
     text_in,
     tools_in,
 )
+from afina.data.pairs import history_and_item, query_and_text
 from afina.data.questions import question_in
 from afina.data.rows import Notes, kind, shown
 from afina.data.shapes import Shape
 from afina.data.stretches import annotated_in, spans_in, tagged_in
+from afina.data.values import label_in, verdict_in
 from afina.types import (
     ChatExample,
     Example,
@@ -120,9 +122,9 @@ def labels_in(value: object, path: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     if isinstance(value, list):
-        labels = tuple(_label(item, f"{path}[{i}]") for i, item in enumerate(value))
+        labels = tuple(label_in(item, f"{path}[{i}]") for i, item in enumerate(value))
     else:
-        whole = _label(value, path)
+        whole = label_in(value, path)
         if not whole:
             return None
         if whole == "|":
@@ -136,20 +138,6 @@ def labels_in(value: object, path: str) -> tuple[str, ...] | None:
     if len(set(labels)) < len(labels):
         raise RowFault(path, "one label stands twice", "remove one of them")
     return labels
-
-
-def _label(value: object, path: str) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, int | float):
-        return str(value)
-    if not isinstance(value, str):
-        raise RowFault(
-            path, f"{kind(value)} is no label: {shown(value)}", "write a text or a number"
-        )
-    return text_in(value, path).strip()
 
 
 def _raw(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
@@ -211,25 +199,8 @@ def _judged(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
     turns = pair.messages
     earlier = tuple(replace(m, weight=0) for m in turns[:-1])
     column = shape.columns["good"]
-    good = _verdict(values[column], f"column {column}")
+    good = verdict_in(values[column], f"column {column}")
     return JudgedExample(messages=(*earlier, turns[-1]), tools=pair.tools, good=good, **place)
-
-
-VERDICTS = {
-    True: ("true", "good", "yes", "1", "sí", "si", "bueno"),
-    False: ("false", "bad", "no", "0", "-1", "malo"),
-}
-
-
-def _verdict(value: object, path: str) -> bool:
-    """Whether an answer was called good: true or false, 1 or 0, good or bad, yes or no."""
-    if value is None or value == "":
-        raise Empty("empty_answer")
-    said = _label(value, path).casefold()
-    for verdict, words in VERDICTS.items():
-        if said in words:
-            return verdict
-    raise RowFault(path, f"{shown(value)} says neither good nor bad", "write true or false")
 
 
 def _source_and_target(shape: Shape, values: Values, notes: Notes, place: Any) -> Example:
@@ -395,5 +366,8 @@ BUILDERS: dict[str, Callable[[Shape, Values, Notes, Any], Example]] = {
     "text and spans": _tagged,
     "annotated texts of Label Studio": _tagged,
     "question about a text": lambda shape, *row: question_in(shape.columns, *row),
+    "query and text": query_and_text,
+    "history and item": history_and_item,
+    "query and item": history_and_item,
     "raw text": _raw,
 }

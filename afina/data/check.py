@@ -20,6 +20,7 @@ from afina.types import (
     JudgedExample,
     LabelledExample,
     NumberExample,
+    PairExample,
     PreferenceExample,
     TaggedExample,
     TextExample,
@@ -213,8 +214,8 @@ def find_contradictions(items: Sequence[Item]) -> list[list[Item]]:
     together: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
     for item in items:
         example = item.example
-        if isinstance(example, TextExample):
-            continue
+        if isinstance(example, TextExample | PairExample):
+            continue  # several texts may belong to one query
         pair = ""
         if isinstance(example, PreferenceExample):
             pair = repr(sorted([repr(example.chosen), repr(example.rejected)]))

@@ -18,6 +18,7 @@ from afina.types import (
     LabelledExample,
     Message,
     NumberExample,
+    PairExample,
     PreferenceExample,
     QuestionExample,
     TaggedExample,
@@ -60,6 +61,9 @@ def content(example: Example) -> dict[str, Any]:
             value[name] = _plain(getattr(example, name))
         if example.tools:
             value["tools"] = list(example.tools)
+    elif isinstance(example, PairExample):
+        value = {"query": example.query, "positive": example.positive}
+        value |= {"negatives": list(example.negatives)} if example.negatives else {}
     elif isinstance(example, TextExample):
         value = {"text": example.text}
     else:
@@ -109,6 +113,8 @@ def _given(example: Example) -> tuple[str, ...]:
         return (example.text,) if example.second is None else (example.text, example.second)
     if isinstance(example, QuestionExample):
         return example.question, example.context
+    if isinstance(example, PairExample):
+        return (example.query,)
     return (example.text,) if isinstance(example, TextExample | TaggedExample) else ()
 
 
@@ -129,6 +135,8 @@ def answer_text(example: Example) -> str:
         return " | ".join(dict.fromkeys(s.text for s in example.answers))
     if isinstance(example, NumberExample):
         return f"{example.number:.17g}"
+    if isinstance(example, PairExample):
+        return example.positive
     if isinstance(example, ChatExample):
         return _said(example.messages[-1])
     if isinstance(example, PreferenceExample):
@@ -153,6 +161,8 @@ def _said(message: Message) -> str:
 
 def texts(example: Example) -> list[str]:
     """Every text a person wrote in the row, for the check of the encoding."""
+    if isinstance(example, PairExample):
+        return [example.query, example.positive, *example.negatives]
     if written := _given(example):
         return list(written)
     if isinstance(example, ChatExample):

@@ -25,6 +25,7 @@ from afina.types import (
     Example,
     LabelledExample,
     NumberExample,
+    PairExample,
     PreferenceExample,
     QuestionExample,
     TaggedExample,
@@ -35,6 +36,7 @@ ANYTHING: tuple[type[Example], ...] = (
     LabelledExample,
     NumberExample,
     ChatExample,
+    PairExample,
     PreferenceExample,
     TaggedExample,
     QuestionExample,
@@ -287,6 +289,7 @@ def _remedy(shape: Shape, row: Row, accepts: tuple[type[Example], ...]) -> str:
         TaggedExample: "tag",
         QuestionExample: "answer",
         ChatExample: "generate",
+        PairExample: "embed",
     }
     task = tasks.get(shape.makes)
     if shape.makes is LabelledExample and ChatExample in accepts:

@@ -18,6 +18,7 @@ from afina.types import (
     JudgedExample,
     LabelledExample,
     NumberExample,
+    PairExample,
     PreferenceExample,
     QuestionExample,
     TaggedExample,
@@ -66,6 +67,12 @@ PARTS: dict[str, tuple[str, ...]] = {
         "target", "summary", "highlights", "abstract", "translation", "tgt", "resumen", "traducción",
         "traduccion", "destino",
     ),
+    "query": ("query", "anchor", "question", "search", "consulta", "pregunta", "búsqueda", "busqueda"),
+    "positive": ("positive", "passage", "pos", "relevant", "document", "positivo", "pasaje"),
+    "negative": ("negative", "negatives", "neg", "hard_negative", "hard_negatives", "negativo"),
+    "history": ("history", "historial", "previous", "watched", "bought"),
+    "item": ("item", "next", "next_item", "product", "artículo", "articulo", "producto"),
+    "clicked": ("clicked", "click", "chosen", "purchased", "elegido"),
     "messages": ("messages",),
     "conversations": ("conversations", "conversation"),
     "chosen": ("chosen", "preferred_output", "preferred"),
@@ -100,7 +107,7 @@ class Shape:
         return tuple(c for part, c in self.columns.items() if part not in OPTIONAL)
 
 
-OPTIONAL = {"context", "impossible", *EXTRAS, "id", "group", "time"}
+OPTIONAL = {"context", "impossible", "negative", "clicked", *EXTRAS, "id", "group", "time"}
 SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] = (
     (
         "question about a text",
@@ -144,6 +151,9 @@ SHAPES: tuple[tuple[str, type[Example], tuple[str, ...], tuple[str, ...]], ...] 
     ("text and spans", TaggedExample, ("text", "spans"), ()),
     ("annotated texts of Label Studio", TaggedExample, ("labelled", "annotations"), ()),
     ("question about a text", QuestionExample, ("question", "passage", "answers"), ("impossible",)),
+    ("query and text", PairExample, ("query", "positive"), ("negative",)),
+    ("history and item", PairExample, ("history", "item"), ("clicked",)),
+    ("query and item", PairExample, ("query", "item"), ("clicked",)),
     ("raw text", TextExample, ("text",), ()),
 )
 """Name, example, parts it needs, parts it may have; the first that fits is taken, if the task
@@ -158,6 +168,7 @@ NEEDS: dict[type[Example], str] = {
     "a source and a target",
     PreferenceExample: "preference pairs (columns prompt, chosen, rejected)",
     JudgedExample: "judged answers (columns prompt, completion, good)",
+    PairExample: "pairs (columns query, positive; or history, item; or query, item)",
     TextExample: "raw text (column text)",
 }
 

@@ -138,18 +138,20 @@ def _measured(
 def _fit(
     recipe: Recipe, rows: Rows, base: Base, sample: Sequence[Example], scorer: Scorer
 ) -> tuple[str, str, float]:
-    """(measure, which way is better, value) of an untuned base with a plain prompt."""
+    """(measure, which way is better, value) of an untuned base: with a plain prompt, or its vectors."""
     from afina.evaluate.single import value_of
     from afina.flow.measuring import build_asked
 
-    predictor = build_asked("zero_shot", recipe, rows.task, base, rows.train, rows.choice)
+    task = rows.task.over(sample, (*rows.train, *rows.choice))
+    way = "vectors" if "vectors" in task.baselines() else "zero_shot"
+    predictor = build_asked(way, recipe, task, base, rows.train, rows.choice)
     likelihood = getattr(predictor, "negative_log_likelihood", None)
     if likelihood is not None:
         nats = sum(loss for loss, _ in likelihood(sample))
-        characters = sum(len(rows.task.gold(example).text) for example in sample)
+        characters = sum(len(task.gold(example).text) for example in sample)
         return "bits_per_character", "lower", nats / math.log(2) / max(1, characters)
-    answers = predictor.predict([rows.task.question(example) for example in sample])
-    return scorer.name, scorer.better, value_of(scorer, rows.task, sample, answers)
+    answers = predictor.predict([task.question(example) for example in sample])
+    return scorer.name, scorer.better, value_of(scorer, task, sample, answers)
 
 
 def _tokens_per_word(base: Base, task: Task, sample: Sequence[Example]) -> float:

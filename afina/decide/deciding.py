@@ -134,7 +134,7 @@ def _evaluated(
     return evaluate(
         candidates,
         desk.rows.locked,
-        task=desk.rows.task,
+        task=desk.rows.asked,
         tuned=tuned,
         goal=recipe.goal,
         settings=settings,

@@ -37,6 +37,11 @@ class Rows:
     left_out: int = 0
     """Locked rows that are too long to be measured, by the recipe's rule for such rows."""
 
+    @property
+    def asked(self) -> Task:
+        """The task as it is asked of the locked rows."""
+        return self.task.over(self.locked, (*self.train, *self.choice))
+
     def as_dict(self) -> dict[str, Any]:
         return {
             "train": len(self.train),

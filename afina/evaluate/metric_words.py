@@ -34,6 +34,13 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "bleu": ("BLEU", "BLEU"),
     "rouge_l": ("ROUGE-L", "ROUGE-L"),
     "rouge_1": ("ROUGE-1", "ROUGE-1"),
+    "ndcg": ("NDCG at 10", "NDCG a 10"),
+    "mrr": ("MRR at 10", "MRR a 10"),
+    "recall_at_1": ("Recall at 1", "Exhaustividad a 1"),
+    "recall_at_10": ("Recall at 10", "Exhaustividad a 10"),
+    "hit_at_1": ("Hits at 1", "Aciertos a 1"),
+    "hit_at_5": ("Hits at 5", "Aciertos a 5"),
+    "hit_at_10": ("Hits at 10", "Aciertos a 10"),
     "rouge_2": ("ROUGE-2", "ROUGE-2"),
     "preference_accuracy": ("Preference accuracy", "Acierto de preferencia"),
     "preference_gain": ("Preference gained on the base", "Preferencia ganada a la base"),
@@ -82,6 +89,14 @@ SENTENCES_OF_METRICS: Mapping[str, str] = {
     "preference_gain": "Parte de las filas cuya mejor respuesta ha ganado probabilidad a la peor desde "
     "la base (con respuestas sueltas: se movió como fue juzgada); la propia base tiene la mitad.",
     "rouge_l": "F de la secuencia común de palabras más larga, promediado por filas (ROUGE-L).",
+    "ndcg": "A qué altura están los textos correctos entre los diez mejores (NDCG a 10); 1 es todos "
+    "delante.",
+    "mrr": "Uno partido por el puesto del primer texto correcto, 0 más allá de diez (MRR a 10).",
+    "recall_at_1": "Parte de los textos correctos hallada en el primer puesto.",
+    "recall_at_10": "Parte de los textos correctos hallada entre los diez mejores.",
+    "hit_at_1": "Parte de las filas con un texto correcto en el primer puesto.",
+    "hit_at_5": "Parte de las filas con un texto correcto entre los cinco mejores.",
+    "hit_at_10": "Parte de las filas con un texto correcto entre los diez mejores.",
     "rouge_1": "F de las palabras en común con la respuesta correcta, promediado por filas (ROUGE-1).",
     "rouge_2": "F de los pares de palabras vecinas en común con la respuesta correcta, promediado por "
     "filas (ROUGE-2).",

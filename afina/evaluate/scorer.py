@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from afina.errors import RecipeError
 from afina.evaluate.sandbox import Limits
-from afina.tasks import Classify, FindAnswer, Generate, Regress, Tag
+from afina.tasks import Classify, FindAnswer, Generate, Matched, Regress, Tag
 from afina.tasks.json_schema import Schema
 from afina.types import Answer, Example, Task
 
@@ -39,6 +39,8 @@ class Context:
     """Whether the answers are JSON values, compared as such."""
     types: tuple[str, ...] = ()
     """The labels of stretches, for a task that looks for them."""
+    ranks: bool = False
+    """Whether an answer is texts in order, the best first."""
     scale: tuple[float, float] | None = None
     """Mean and deviation of the right numbers, for a task whose answers are numbers."""
 
@@ -62,6 +64,8 @@ class Context:
             return cls(types=task.known_labels)
         if isinstance(task, FindAnswer):
             return cls(reading=task.language or "en")
+        if isinstance(task, Matched):
+            return cls(ranks=True)
         if not isinstance(task, Generate):
             return cls()
         limits = Limits(task.test_seconds, task.test_megabytes) if task.run_tests else None
@@ -108,6 +112,7 @@ class Context:
             (bool(self.types), "labelled stretches", "entity_f1"),
             (bool(self.reading), "stretches of the text that is given", "answer_f1"),
             (self.scale is not None, "numbers", "mae"),
+            (self.ranks, "ranked texts", "ndcg or recall_at_10"),
         )
         for _, what, other in (found for found in others if found[0]):
             raise RecipeError(
@@ -132,6 +137,14 @@ class Context:
                 do="set task.run_tests (task: generate) to true, or take the scorer out",
             )
         return self.limits
+
+    def require_ranking(self, scorer: str) -> None:
+        """Raises RecipeError if the answers are not ranked texts."""
+        if not self.ranks:
+            raise RecipeError(
+                f"the scorer {scorer} looks at ranked texts, and this task gives none",
+                do="take it out; it is for task: embed and task: rank",
+            )
 
     def require_json(self, scorer: str) -> None:
         """Raises RecipeError if the answers are not JSON."""

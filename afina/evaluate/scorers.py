@@ -11,6 +11,7 @@ from afina.evaluate.labels import LABEL_SCORERS
 from afina.evaluate.numbers import NUMBER_SCORERS
 from afina.evaluate.overlap import OVERLAP_SCORERS
 from afina.evaluate.preference import PREFERENCE_SCORERS, answered
+from afina.evaluate.ranking import RANKING_SCORERS
 from afina.evaluate.reading import READING_SCORERS
 from afina.evaluate.scorer import Context, Scorer
 from afina.evaluate.spans import SPAN_SCORERS
@@ -27,6 +28,7 @@ SCORERS: Mapping[str, Scorer] = {
         CODE_SCORERS,
         ANSWER_SCORERS,
         OVERLAP_SCORERS,
+        RANKING_SCORERS,
         PREFERENCE_SCORERS,
     )
     for scorer in scorers

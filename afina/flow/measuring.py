@@ -101,7 +101,7 @@ def judged(
     return measure(
         asked,
         measured,
-        task=recipe.task,
+        task=recipe.task.over(test, (*dataset.train, *dataset.validation)),
         tuned="tuned",
         goal=recipe.goal,
         settings=recipe.evaluate,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from afina.errors import RunError
 from afina.recipe import Recipe, parse_recipe
 from afina.recipe.load import parse_yaml
+from afina.tasks import Matched
 
 TESTS = "tests.json"
 """Fingerprint of the file of expectations that a run was planned with."""
@@ -69,6 +70,18 @@ def _told(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     return stated(
         recipe.goal, recipe.evaluate, seed=recipe.train.seed, test_sha256=dataset.test.sha256
     )
+
+
+def candidates_of(run: Run) -> tuple[str, ...]:
+    """The texts of the run's data to choose among; none if its task ranks no texts.
+
+    Raises RunError if the data are no longer the same.
+    """
+    task = recipe_of(run).task
+    if not isinstance(task, Matched):
+        return ()
+    data = reopen_dataset(run)
+    return task.over((), (*data.train, *data.validation)).texts
 
 
 def record(run: Run, recipe: Recipe, facts: dict[str, Any]) -> None:

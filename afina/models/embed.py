@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import tempfile
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 
 from afina.errors import ModelError
+from afina.models.length import shorten_prompt
 from afina.models.likelihood import like_lengths, padded
 from afina.models.load import Model, load
 from afina.models.network import LabelNetwork, VectorNetwork, pool
@@ -40,8 +42,10 @@ class Embedder:
         identity: str,
         prompt: str = "",
         size: int = 0,
+        cut_to: int | None = None,
     ) -> None:
         self._pooled = pooled
+        self._cut_to = cut_to
         self._renderer = renderer
         self._context_length = context_length
         self._device = device
@@ -76,9 +80,20 @@ class Embedder:
             size=base.hidden_size,
         )
 
+    def before(self, prompt: str) -> Embedder:
+        """The same with other words before every text."""
+        other = copy.copy(self)
+        other.prompt = prompt
+        other.identity = f"{self.identity} {prompt!r}" if self.identity else ""
+        return other
+
     @classmethod
     def of(cls, model: Model) -> Embedder:
-        """A tuned model: the vector that its label head sees, or the mean of its states."""
+        """A tuned model: the vector that its label head sees, or the mean of its states.
+
+        A text is cut where the training rows were cut; a model that was trained to make vectors has
+        the words that its base wants before a query before every text.
+        """
         network = model.network
         if isinstance(network, LabelNetwork | VectorNetwork):
             pooled: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = network.pooled
@@ -90,12 +105,15 @@ class Embedder:
             context_length=model.context_length,
             device=model.device,
             identity="",
+            prompt=model.renderer.prompt_of("query") if model.head == "vector" else "",
             size=model.base.hidden_size,
+            cut_to=model.cut_to,
         )
 
     def ids(self, text: str) -> tuple[int, ...]:
         """The tokens of a text as they are embedded."""
-        return self._renderer.text(self.prompt + text)
+        ids = self._renderer.text(self.prompt + text)
+        return ids if self._cut_to is None else shorten_prompt(ids, self._cut_to, keeps_end=False)
 
     def vectors(
         self, texts: Sequence[str], *, normalised: bool = False, cache: Path | None = None

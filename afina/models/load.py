@@ -26,7 +26,7 @@ from afina.models.safe_config import read_json
 from afina.models.seq2seq import SourceNetwork
 from afina.models.shelf import Shelf
 from afina.models.sources import Base
-from afina.tasks import FindAnswer, Pooled, Text
+from afina.tasks import FindAnswer, Matched, Pooled, Text
 from afina.types import Head, Method, Task
 
 # The matrix library keeps code and scratch for each shape of product that it has met, 1,024 of them by
@@ -94,7 +94,8 @@ def load_renderer(base: Base) -> ChatRenderer:
     if base.overrides:
         tokenizer.model_max_length = base.context_length
     start = _start_of(base) if base.kind == "seq2seq" else None
-    return ChatRenderer(tokenizer, start, both_sides=base.kind == "encoder")
+    prompts = dict(base.prompts)
+    return ChatRenderer(tokenizer, start, prompts, both_sides=base.kind == "encoder")
 
 
 def _pair_mark(base: Base, renderer: ChatRenderer) -> int | None:
@@ -191,9 +192,11 @@ def _with_head(module: nn.Module, base: Base, task: Task) -> Body:
 
 def pooling_of(base: Base, task: Task) -> str:
     """How a body's states become one vector a text for this task."""
-    wished = task.pooling if isinstance(task, Pooled) else "auto"
+    wished = task.pooling if isinstance(task, Pooled | Matched) else "auto"
     if wished != "auto":
         return wished
+    if task.head == "vector" and base.kind == "encoder":
+        return base.pooling or "mean"
     return base.pooling or ("first" if base.kind == "encoder" else "last")
 
 
@@ -296,7 +299,7 @@ def _load_module(
             raise
         module = kind.from_pretrained(base.folder, **options)
     if task.head != "tokens":
-        first = task.head != "tags" and pooling_of(base, task) == "first"
+        first = task.head == "labels" and pooling_of(base, task) == "first"
         settle_pooler(module, base.folder, first)
     for layer in module.modules():
         # bitsandbytes would repack 4-bit weights at the first evaluation on a CPU and unpack them

@@ -220,11 +220,19 @@ class VectorNetwork(Body):
 
     def vectors(self, batch: Batch) -> torch.Tensor:
         """Vectors [B, D], float32."""
-        return pool(self, batch.ids, batch.lengths, self.pooling, batch=batch)
+        return self._pooled(batch.ids, batch.lengths, batch=batch)
 
     def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """One float32 vector [B, D] a row."""
-        return pool(self, ids, lengths, self.pooling)
+        return self._pooled(ids, lengths)
+
+    def _pooled(self, ids: torch.Tensor, lengths: torch.Tensor, **how: Any) -> torch.Tensor:
+        """``first`` without any pooler of the body."""
+        if self.pooling == "first":
+            out, _ = states_of(self, ids, lengths, **how)
+            first: torch.Tensor = out[0][:, 0].float()
+            return first
+        return pool(self, ids, lengths, self.pooling, **how)
 
 
 def _new_head(core: Any, outputs: int) -> nn.Linear:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import torch
 
@@ -18,10 +18,11 @@ from afina.models.likelihood import check_fits, label_scores, summed_losses
 from afina.models.load import Model
 from afina.models.masked import MaskedNetwork
 from afina.models.places import place_answers
+from afina.models.ranking import Ranker
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
-from afina.tasks import Classify, Pooled, Score, Written
+from afina.tasks import Classify, Matched, Pooled, Score, Written
 from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
@@ -50,6 +51,9 @@ class TunedModel:
             model.task.serves if reads else {*writes, "embedding"}
         )
         self._embedder = None if reads else Embedder.of(model)
+        self.candidates: tuple[str, ...] = ()
+        """What a question chooses among that brings no texts of its own, for a task that ranks."""
+        self._ranker: Ranker | None = None
 
     @classmethod
     def open(
@@ -107,7 +111,9 @@ class TunedModel:
             return place_answers(self.model, inputs, self.batch_size)
         whole = [self.whole_prompt(given) for given in inputs]
         prompts = [self._cut(ids) for ids in whole]
-        if isinstance(self.task, Pooled):
+        if isinstance(self.task, Matched):
+            answers = self._ranked(inputs)
+        elif isinstance(self.task, Pooled):
             answers = self._label(self.task, prompts)
         else:
             answers = write_answers(self.model, prompts, self.max_new_tokens, self.batch_size)
@@ -144,7 +150,7 @@ class TunedModel:
 
         A question that is too long is cut where the training rows were cut (``Model.cut_to``).
         """
-        if isinstance(given, str) and self.task.reads_source:
+        if isinstance(given, str) and (self.task.reads_source or self.model.head == "vector"):
             given = Input((Message("user", given),))
         if isinstance(given, str):
             return self.model.renderer.completion(given)
@@ -201,14 +207,37 @@ class TunedModel:
             )
         return stream(self.model, self.prompt(given), sampling)
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector of length 1 for each text. Raises RequestError for an encoder-decoder."""
+    def embed(
+        self, texts: Sequence[str], use: Literal["query", "passage"] = "query"
+    ) -> list[list[float]]:
+        """One vector of length 1 for each text. Raises RequestError for an encoder-decoder.
+
+        ``use`` counts for a model that was trained to make vectors: it has the words that its base
+        wants before such a text.
+        """
         if self._embedder is None:
             raise RequestError(
                 f"{self.name} gives no vectors", where="model", do="ask /v1/completions"
             )
-        vectors: list[list[float]] = self._embedder.vectors(texts, normalised=True).tolist()
+        embedder = self._embedder
+        if self.model.head == "vector":
+            embedder = embedder.before(self.model.renderer.prompt_of(use))
+        vectors: list[list[float]] = embedder.vectors(texts, normalised=True).tolist()
         return vectors
+
+    def _ranked(self, inputs: Sequence[Input]) -> list[Answer]:
+        asked = [g if g.candidates else replace(g, candidates=self.candidates) for g in inputs]
+        if not all(given.candidates for given in asked):
+            raise RequestError(
+                f"{self.name} chooses among texts, and there are none",
+                where="candidates",
+                do="ask for vectors, or name the texts to choose among",
+            )
+        if self._ranker is None:
+            assert self._embedder is not None
+            texts = self._embedder.before(self.model.renderer.prompt_of("passage"))
+            self._ranker = Ranker(self._embedder, texts)
+        return self._ranker.rank(asked)
 
     def _label(self, task: Pooled, rows: Sequence[Sequence[int]]) -> list[Answer]:
         check_fits(self.model, rows, [f"text {i + 1}" for i in range(len(rows))])

@@ -11,9 +11,10 @@ import copy
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from afina.errors import DataError, ModelError
+from afina.models.windows import cut_windows
 from afina.types import IGNORED, Encoded, Message, Rendered, Window
 
 # Private-use characters that stand for a control token's text inside a message.
@@ -28,10 +29,17 @@ class ChatRenderer:
     """
 
     def __init__(
-        self, tokenizer: Any, start: int | None = None, *, both_sides: bool = False
+        self,
+        tokenizer: Any,
+        start: int | None = None,
+        prompts: Mapping[str, str] | None = None,
+        *,
+        both_sides: bool = False,
     ) -> None:
-        """``start``: the token with which the decoder of an encoder-decoder begins. ``both_sides``:
-        for an encoder, which sees what comes after a token too."""
+        """``start``: the token with which the decoder of an encoder-decoder begins. ``prompts``: what
+        a sentence encoder was trained to see before a ``query`` and a ``passage``. ``both_sides``: for
+        an encoder, which sees what comes after a token too."""
+        self.prompts = dict(prompts or {})
         self.tokenizer = tokenizer
         self.start = start
         self.both_sides = both_sides
@@ -136,27 +144,7 @@ class ChatRenderer:
                 where="base",
                 do="take another base",
             )
-        found = self._literal.encode(question, context, add_special_tokens=True)
-        inside = [i for i, text in enumerate(found.sequence_ids) if text == 1]
-        begin, end = (inside[0], inside[-1] + 1) if inside else (len(found.ids), len(found.ids))
-        room = size - (len(found.ids) - (end - begin))
-        if room < end - begin and room <= overlap:
-            raise DataError(
-                f"a question of {begin} tokens leaves room for {room} of its text in a window of "
-                f"{size}, and windows share {overlap}",
-                where=f"question beginning {question[:40]!r}",
-                do="raise task.window, lower task.overlap, or shorten the question",
-            )
-        cuts = [begin]
-        while cuts[-1] + room < end:
-            cuts.append(cuts[-1] + room - overlap)
-        return tuple(
-            Window(
-                (*found.ids[:begin], *found.ids[cut : min(cut + room, end)], *found.ids[end:]),
-                ((0, 0, 0), *_placed(context, found.offsets[cut : min(cut + room, end)], begin)),
-            )
-            for cut in cuts
-        )
+        return cut_windows(self._literal, question, context, size, overlap)
 
     def completion(self, text: str) -> tuple[int, ...]:
         """Ids of a raw prompt to go on from: as ``text``, without the tokenizer's end token."""
@@ -164,6 +152,12 @@ class ChatRenderer:
         while ids and ids[-1] in self.stop_ids:
             ids = ids[:-1]
         return ids
+
+    def prompt_of(self, use: Literal["query", "passage"]) -> str:
+        """What the base was trained to see before a text of that use; empty where nothing is said."""
+        if use == "passage" and "passage" not in self.prompts:
+            return self.prompts.get("document", "")
+        return self.prompts.get(use, "")
 
     def source(self, text: str, language: str | None = None) -> tuple[int, ...]:
         """Ids that the encoder of an encoder-decoder reads.
@@ -386,14 +380,3 @@ class ChatRenderer:
             }
             stops.add(next((i for i in self._tokens(after) if i in controls), None))
         return frozenset(int(i) for i in stops if i is not None)
-
-
-def _placed(
-    text: str, offsets: Sequence[tuple[int, int]], first: int
-) -> Iterator[tuple[int, int, int]]:
-    """(token, first character, the one after the last) of tokens from ``first`` on that hold a sign."""
-    for token, (begin, end) in enumerate(offsets, first):
-        piece = text[begin:end]
-        if inner := piece.strip():
-            start = begin + piece.index(inner)
-            yield token, start, start + len(inner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from afina.objectives.continued import Continue
+from afina.objectives.contrast import Contrast
 from afina.objectives.distill import Distill
 from afina.objectives.policy import Policy
 from afina.objectives.prefer import Prefer
@@ -17,6 +18,16 @@ OBJECTIVES: tuple[type[Objective], ...] = (
     Policy,
     Prefer,
     Reward,
+    Contrast,
 )
 
-__all__ = ["OBJECTIVES", "Continue", "Distill", "Policy", "Prefer", "Reward", "Supervised"]
+__all__ = [
+    "OBJECTIVES",
+    "Continue",
+    "Contrast",
+    "Distill",
+    "Policy",
+    "Prefer",
+    "Reward",
+    "Supervised",
+]

@@ -278,6 +278,17 @@ class Recipe(Knobs):
     serve: Serve = Serve()
     """Where the model answers."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_objective(cls, value: Any) -> Any:
+        """A task that is never learned by the supervised loss brings its own."""
+        if not isinstance(value, dict) or "objective" in value:
+            return value
+        name = _named(value.get("task"))
+        name = name.get("name") if isinstance(name, dict) else getattr(name, "name", None)
+        usual = {t.model_fields["name"].default: t.usual_objective for t in TASKS}.get(name)
+        return value if usual is None else {**value, "objective": {"name": usual}}
+
     @property
     def writes(self) -> bool:
         """Whether the tuned model goes on with a text, as its base does."""

@@ -44,6 +44,18 @@ class Columns(Knobs):
     """The text that is turned into another; ``translation.en`` for a column of translations."""
     target: str | None = None
     """The text that it is turned into."""
+    query: str | None = None
+    """The text that is searched for others."""
+    positive: str | None = None
+    """A text that belongs to the query."""
+    negative: str | None = None
+    """A text, or a list of them, that does not."""
+    history: str | None = None
+    """What somebody chose before: a list of items, the latest last."""
+    item: str | None = None
+    """The item that was chosen next."""
+    clicked: str | None = None
+    """Whether the item was chosen (1, 0); rows with 0 are left out and counted."""
     chosen: str | None = None
     """The better of two answers."""
     rejected: str | None = None

@@ -317,6 +317,7 @@ class EmbeddingRequest(TextsRequest):
 
     encoding_format: Literal["float", "base64"] | None = None
     dimensions: int | None = Field(None, ge=1, le=2**31 - 1)
+    input_type: Literal["query", "passage"] | None = None
 
 
 class TextPair(Body):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from afina.models.sampling import Piece, Sampling
 from afina.retrieval import Sourced
@@ -56,8 +56,10 @@ class ServedModel(Protocol):
         """One answer, piece by piece; a bare text is gone on from as it is. Closing it stops it."""
         ...
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """One vector for each text."""
+    def embed(
+        self, texts: Sequence[str], use: Literal["query", "passage"] = "query"
+    ) -> list[list[float]]:
+        """One vector for each text; ``use`` is what the text is for."""
         ...
 
     def predict(self, inputs: Sequence[Input]) -> list[Answer]:

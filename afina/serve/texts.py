@@ -36,7 +36,8 @@ async def embeddings(request: Request, house: House) -> Response:
 async def _embeddings(house: House, model: ServedModel, asked: EmbeddingRequest) -> dict[str, Any]:
     with house.worker.admitted():
         tokens = await measured(house, model, asked.texts, isinstance(asked.input, str))
-        vectors = await in_turns(house, asked.texts, model.embed)
+        use = asked.input_type or "query"
+        vectors = await in_turns(house, asked.texts, lambda texts: model.embed(texts, use))
     for vector in vectors:
         _check_vector(vector, asked.dimensions)
     as_text = asked.encoding_format == "base64"

@@ -180,7 +180,7 @@ def _measured(bench: Bench, ready: Prepared, training: Training) -> Score:
     report = evaluate(
         [as_asked(recipe, answering(training, ready.dataset.validation))],
         bench.rows,
-        task=recipe.task,
+        task=recipe.task.over(bench.rows, ready.dataset.train),
         tuned="tuned",
         goal=Goal(metric=bench.scorer.name),
         settings=settings,

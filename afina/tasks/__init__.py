@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from afina.tasks.answer import FindAnswer
 from afina.tasks.classify import Classify
+from afina.tasks.embed import Embed
 from afina.tasks.generate import Generate
+from afina.tasks.matched import Matched
 from afina.tasks.pooled import Pooled
+from afina.tasks.rank import Rank
 from afina.tasks.regress import Regress
 from afina.tasks.score import Score
 from afina.tasks.tag import Tag
@@ -23,14 +26,19 @@ TASKS: tuple[type[Task], ...] = (
     Tag,
     Text,
     Transform,
+    Embed,
+    Rank,
 )
 
 __all__ = [
     "TASKS",
     "Classify",
+    "Embed",
     "FindAnswer",
     "Generate",
+    "Matched",
     "Pooled",
+    "Rank",
     "Regress",
     "Score",
     "Tag",

@@ -13,36 +13,13 @@ import torch
 
 from afina.models.load import Model
 from afina.models.network import LabelNetwork
+from afina.train.answered import Answered
 from afina.train.batches import collate, micro_batches
 from afina.types import Batch, Encoded, Objective, Targets
 
 DECAY = 3e-3
 """Weight of the squared norm, on standardised vectors; flat around it on Banking77."""
 ITERATIONS = 60
-
-
-class Scored:
-    """A network whose scores are known already: an objective can be asked without a forward pass."""
-
-    def __init__(self, scores: torch.Tensor) -> None:
-        self._scores = scores
-
-    def label_scores(self, batch: Batch) -> torch.Tensor:
-        return self._scores
-
-    def token_logprobs(self, batch: Batch) -> torch.Tensor:
-        raise TypeError("scores of labels only")
-
-    def option_logprobs(
-        self, batch: Batch, options: torch.Tensor | int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        raise TypeError("scores of labels only")
-
-    def tag_scores(self, batch: Batch) -> torch.Tensor:
-        raise TypeError("scores of labels only")
-
-    def vectors(self, batch: Batch) -> torch.Tensor:
-        raise TypeError("scores of labels only")
 
 
 def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, kind: Targets) -> None:
@@ -60,7 +37,7 @@ def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, kind: 
 
     def loss() -> torch.Tensor:
         solver.zero_grad()
-        given = objective.loss(Scored(standard @ weight.t() + bias), batch)
+        given = objective.loss(Answered(label_scores=standard @ weight.t() + bias), batch)
         total = given.total / given.weight + 0.5 * DECAY * weight.square().sum()
         total.backward()  # type: ignore[no-untyped-call]
         return total

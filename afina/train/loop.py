@@ -27,6 +27,7 @@ from afina.tasks import Pooled
 from afina.train import gate, state
 from afina.train.batches import Schedule, loss_tokens, micro_batches
 from afina.train.bottom import find_bottom
+from afina.train.gradients import accumulate
 from afina.train.head_start import fit_head
 from afina.train.machine import MemoryPeak, kept_memory
 from afina.train.observe import observed, surveyed
@@ -39,7 +40,7 @@ from afina.train.temperature import fit_temperature
 from afina.train.thresholds import settle_thresholds
 from afina.train.validation import validate
 from afina.train.weights import rate_share, sha256_of
-from afina.types import Encoded
+from afina.types import Batch, Encoded
 
 TRIM_EVERY = 16
 """Steps between two times that unused memory is given back; the pages of one step in so many."""
@@ -202,17 +203,15 @@ class Training:
             self.kind,
             self.bottom,
         )
-        weight = sum(objective.weight(batch) for batch in passes)
-        total = 0.0
         self.weights.begin(step // self.plan.steps_per_epoch)
         self.model.network.train()
-        for index, batch in enumerate(passes):
-            torch.manual_seed(_seed_of(self.train.seed, step, index))
-            loss = objective.loss(self.model.network, batch).total / weight
-            total += float(loss.detach())
-            self._refuse_not_finite(total, "loss", step, batch.rows)
-            loss.backward()  # type: ignore[no-untyped-call]
+
+        def done(loss: float, batch: Batch) -> None:
+            self._refuse_not_finite(loss, "loss", step, batch.rows)
             self.weights.collect_gradients()
+
+        seeds = [_seed_of(self.train.seed, step, index) for index in range(len(passes))]
+        total, weight = accumulate(self.model.network, objective, passes, seeds, done)
         norm = self.weights.gradient_norm()
         self._refuse_not_finite(norm, "gradient", step, tuple(r.row for r in rows))
         warmup = math.ceil(self.train.warmup * self.plan.steps)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
 from afina.models.load import Model
 from afina.models.network import LabelNetwork
+from afina.train.answered import Answered
 from afina.train.batches import micro_batches
 from afina.train.bottom import Bottom
-from afina.train.head_start import Scored
+from afina.train.gradients import together
 from afina.train.observe import surveyed
 from afina.train.plan import Plan
-from afina.types import Batch, Encoded, Targets
+from afina.types import Batch, Encoded, Objective, Targets
 
 
 def validate(
@@ -25,22 +26,38 @@ def validate(
 ) -> tuple[float, float | None]:
     """(mean loss, share of rows with the right labels or None where there are none), no gradients."""
     objective = plan.recipe.objective
+    size = 2 * int(plan.recipe.train.micro_batch_size or 8)
+    model.network.eval()
+    if objective.whole_batch:
+        steps = micro_batches(rows, int(plan.recipe.train.batch_size or 8))
+        passes = (surveyed(model, objective, micro_batches(s, size), kind, bottom) for s in steps)
+        return _mean_together(model, objective, passes), None
     total = weight = 0.0
     right = 0
     labelled = kind in ("one_label", "labels") and isinstance(model.network, LabelNetwork)
-    model.network.eval()
     with torch.no_grad():
-        chunks = micro_batches(rows, 2 * int(plan.recipe.train.micro_batch_size or 8))
-        for batch in surveyed(model, objective, chunks, kind, bottom):
+        for batch in surveyed(model, objective, micro_batches(rows, size), kind, bottom):
             if labelled:
                 scores = model.network.label_scores(batch)
-                loss = objective.loss(Scored(scores), batch)
+                loss = objective.loss(Answered(label_scores=scores), batch)
                 right += int(_right(scores, batch, plan).sum())
             else:
                 loss = objective.loss(model.network, batch)
             total += float(loss.total)
             weight += loss.weight
     return total / max(weight, 1e-9), right / len(rows) if labelled else None
+
+
+@torch.no_grad()
+def _mean_together(model: Model, objective: Objective, steps: Iterable[Sequence[Batch]]) -> float:
+    """The mean loss of rows in batches as large as those of training, each a list of passes."""
+    total = weight = 0.0
+    for passes in steps:
+        vectors = torch.cat([model.network.vectors(batch) for batch in passes])
+        loss = together(objective, vectors, passes)
+        total += float(loss.total)
+        weight += loss.weight
+    return total / max(weight, 1e-9)
 
 
 def _right(scores: torch.Tensor, batch: Batch, plan: Plan) -> torch.Tensor:

@@ -18,6 +18,7 @@ from afina.types.examples import (
     LabelledExample,
     Message,
     NumberExample,
+    PairExample,
     PreferenceExample,
     QuestionExample,
     Role,
@@ -75,6 +76,8 @@ class Task(Knobs):
     head: ClassVar[Head]
     serves: ClassVar[tuple[str, ...]]
     """What a server can be asked for (``afina.serve.KINDS``), besides vectors."""
+    usual_objective: ClassVar[str] = "supervised"
+    """The objective of a recipe that names none."""
     reads_source: ClassVar[bool] = False
     """True for a task of encoder-decoders, which read a source apart from what they write; it has no
     vectors."""
@@ -98,6 +101,10 @@ class Task(Knobs):
 
     def settle(self, train: Sequence[Example]) -> Task:
         """The same task with what only the training rows may decide (a mean, a deviation)."""
+        return self
+
+    def over(self, test: Sequence[Example], known: Sequence[Example]) -> Task:
+        """The task as it is asked of these test rows, where others are ``known``."""
         return self
 
     def question(self, example: Example) -> Input:
@@ -171,6 +178,8 @@ class Objective(Knobs):
 
     name: str
     needs: ClassVar[tuple[type[Example], ...]]
+    whole_batch: ClassVar[bool] = False
+    """True if the loss of a step is one of the vectors of all its rows together."""
     rate_share: ClassVar[float] = 1.0
     """Share of the method's usual learning rate that suits this loss."""
 
@@ -253,6 +262,7 @@ __all__ = [
     "Network",
     "NumberExample",
     "Objective",
+    "PairExample",
     "Predictor",
     "PreferenceExample",
     "QuestionExample",

@@ -145,6 +145,15 @@ class JudgedExample(ChatExample):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PairExample(Example):
+    """A query and a text that belongs to it; ``negatives`` are texts that do not."""
+
+    query: str
+    positive: str
+    negatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class TextExample(Example):
     """Raw text without an answer."""
 
@@ -161,6 +170,8 @@ class Input:
     """The other text of a pair."""
     context: str | None = None
     """The text that holds the answer."""
+    candidates: tuple[str, ...] = ()
+    """The texts to choose among, for a task that ranks."""
 
     @property
     def text(self) -> str:
@@ -202,6 +213,8 @@ class Answer:
     """What it was shown of them."""
     margin: float | None = None
     """By how much (in logits) the stretch that answers a question outscores "no answer"."""
+    ranked: bool = False
+    """Whether ``labels`` are texts in order, the best first."""
     cut_tokens: int = 0
     """Tokens of the prompt that were left out because it was too long."""
 
@@ -216,6 +229,8 @@ class Answer:
             return {**place, "margin": round(self.margin, 6)}
         if self.spans is not None:
             return {"spans": [_plain(span) for span in self.spans]}
+        if self.ranked:
+            return {"ranked": list(self.labels)}
         return {} if self.number is None else {"number": self.number}
 
 

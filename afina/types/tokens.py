@@ -67,6 +67,11 @@ class Renderer(Protocol):
         one for the first token (no character)."""
         ...
 
+    def prompt_of(self, use: Literal["query", "passage"]) -> str:
+        """What the base was trained to see before a text that is searched for others, or that is found;
+        empty where nothing is said."""
+        ...
+
     def source(self, text: str, language: str | None = None) -> tuple[int, ...]:
         """What the encoder of an encoder-decoder reads."""
         ...

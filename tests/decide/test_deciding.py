@@ -225,3 +225,23 @@ def test_a_task_without_prompts_where_less_is_better(tiny: Tiny, tmp_path: Path)
     assert ways["ridge"] < 0.5 < ways["mean"]
     assert (code, found["way"]) == (1, "ridge")
     assert found["statements"]["reasons"][0]["code"] == "simple_solves"
+
+
+def test_search_is_decided_among_all_texts_of_the_rows(tiny: Tiny, tmp_path: Path) -> None:
+    lines = [f"door light rain {n},the {n} door of the kitchen" for n in range(120)]
+    (tmp_path / "pairs.csv").write_text("\n".join(["query,passage", *lines]) + "\n", "utf-8")
+    (tmp_path / "embed.yaml").write_text(
+        f"task: embed\nbase: {tiny('minilm').folder}\n"
+        "data: {train: pairs.csv, split: {train: 0.6, validation: 0.2, test: 0.2}}\n"
+        "train: {threads: 1}\ngoal: {metric: recall_at_10, at_least: 0.9}\n"
+        "decide: {steps: 2, latency_rows: 1, bases: 0, shares: [1.0]}\n",
+        "utf-8",
+    )
+    code, found = decided(tmp_path / "embed.yaml")
+    ways = {way["name"]: way["scores"]["recall_at_10"]["value"] for way in found["ways"]}
+    assert {"bm25", "vectors"} < ways.keys()
+    assert ways["bm25"] == 1.0  # a number stands in one text only
+    assert ways["vectors"] < 0.9
+    assert (code, found["way"]) == (1, "bm25")
+    (base,) = found["bases"]
+    assert (base["measure"], base["better"]) == ("recall_at_10", "higher")

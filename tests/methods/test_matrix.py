@@ -83,9 +83,9 @@ ROWS = [
 ]
 TASKS: dict[Kind, tuple[str, ...]] = {
     "bert": ("classify", "regress", "tag", "answer"),
-    "minilm": ("classify",),
+    "minilm": ("classify", "embed"),
     "gpt2": ("generate",),
-    "llama": ("classify", "generate"),
+    "llama": ("classify", "embed", "generate"),
     "t5": ("transform",),
     "bart": ("transform",),
 }
@@ -141,9 +141,11 @@ def test_a_cell(
     assert 0 < training.model.count()[0] <= training.model.count()[1]
     assert training.model.count()[0] == small.plan.parts.trained, "the plan counts otherwise"
 
+    texts = ("the door is red", "the door is green")
+    context = "the door is red, the lights are green"
     asked = [
-        Input((Message("user", text),), context="the door is red, the lights are green")
-        for text in ("red green", "the door is red")
+        Input((Message("user", text),), context=context, candidates=texts)
+        for text in ("red green", texts[0])
     ]
     training.model.network.eval()
     answers = TunedModel(training.model).predict(asked)

@@ -49,7 +49,7 @@ class FakeModel:
         finally:
             self.closed.set()
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+    def embed(self, texts: Sequence[str], use: str = "query") -> list[list[float]]:
         self.threads.add(threading.current_thread().name)
         return [[float(len(text)), 0.5, float("nan") if text == "NAN" else -0.25] for text in texts]
 

@@ -20,6 +20,7 @@ from afina.types import (
     LabelledExample,
     Message,
     NumberExample,
+    PairExample,
     QuestionExample,
     Span,
     TaggedExample,
@@ -101,9 +102,23 @@ def questions(count: int) -> list[Example]:
     return found
 
 
+def pairs(count: int) -> list[Example]:
+    """Queries and the texts that name the same colour."""
+    return [
+        PairExample(
+            id=f"row-{i}",
+            where=f"small.jsonl: row {i}",
+            query=f"{COLOURS[i % 5]} {i}",
+            positive=f"the {'one ' * (i % 4)}door is {COLOURS[i % 5]} {i}",
+        )
+        for i in range(count)
+    ]
+
+
 ROWS = {
     "answer": questions,
     "classify": texts,
+    "embed": pairs,
     "generate": chats,
     "regress": numbers,
     "tag": tagged,
