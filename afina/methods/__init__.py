@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from afina.methods.adapter import Adapter
+from afina.methods.features import Features
 from afina.methods.full import Full
 from afina.methods.hybrid import Hybrid
 from afina.methods.ia3 import Ia3
@@ -23,11 +24,13 @@ METHODS: tuple[type[Method], ...] = (
     Prompt,
     Ia3,
     Hybrid,
+    Features,
 )
 
 __all__ = [
     "METHODS",
     "Adapter",
+    "Features",
     "Full",
     "Hybrid",
     "Ia3",

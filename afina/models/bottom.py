@@ -25,13 +25,20 @@ ROWS_AT_ONCE = 32
 
 
 class Catch(nn.Module):
-    """A block that keeps what reaches it."""
+    """A block that keeps what reaches it; or, around the last block, what leaves that one."""
 
     states: torch.Tensor
 
-    def forward(self, hidden_states: torch.Tensor, *_: Any, **__: Any) -> torch.Tensor:
-        self.states = hidden_states
-        return hidden_states
+    def __init__(self, last: nn.Module | None = None) -> None:
+        super().__init__()
+        self.last = last
+
+    def forward(self, hidden_states: torch.Tensor, *rest: Any, **more: Any) -> torch.Tensor:
+        given: torch.Tensor = hidden_states
+        if self.last is not None:
+            given = self.last(hidden_states, *rest, **more)
+        self.states = given
+        return given
 
 
 class Enter(nn.Module):
@@ -51,7 +58,7 @@ class Skip(nn.Module):
 
 
 class Halves:
-    """A model in two parts; ``first`` is the lowest trained layer.
+    """A model in two parts; ``first`` is the lowest trained layer, or their number where none is.
 
     ``core`` is the Transformers model whose blocks are shared, not copied; ``pair_mark`` as a network
     has it.
@@ -61,9 +68,10 @@ class Halves:
         self.pair_mark = pair_mark
         blocks = list(core.get_submodule(prefix))
         self.first = first
-        self._catch, self._enter = Catch(), Enter()
+        whole = first == len(blocks)
+        self._catch, self._enter = Catch(blocks[-1] if whole else None), Enter()
         skipped = [Skip() for _ in blocks]
-        below = [*blocks[:first], self._catch, *skipped[first + 1 :]]
+        below = [*blocks[: first - whole], self._catch, *skipped[first + 1 :]]
         self._below = _view(core, prefix, below).eval()
         self._above = _view(core, prefix, [self._enter, *skipped[1:first], *blocks[first:]])
 
@@ -121,7 +129,8 @@ def split(module: Any, pair_mark: int | None = None) -> Halves | None:
 
 
 def _lowest_trained(core: Any, prefix: str, depth: int) -> int:
-    """The lowest layer with a trained weight; 0 where something outside the layers is trained below.
+    """The lowest layer with a trained weight, their number where none has one; 0 where something outside
+    the layers is trained below.
 
     What stands behind the layers (a final norm) counts as above.
     """
@@ -135,7 +144,7 @@ def _lowest_trained(core: Any, prefix: str, depth: int) -> int:
             lowest = min(lowest, int(name[len(prefix) + 1 :].split(".", 1)[0]))
         elif not seen_layers:
             return 0
-    return min(lowest, depth - 1)
+    return lowest
 
 
 @torch.no_grad()

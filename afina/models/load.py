@@ -162,7 +162,7 @@ def load(
         if method.adapter and not exact:
             fuse_adapters(module)
             fuse_norms(module)
-    network = _with_head(module, base, task)
+    network = _with_head(module, base, task, method.head_dropout if method else 0.0)
     if network.head is not None:
         network.head.requires_grad_(method is not None)
     network.causal = base.kind != "encoder"
@@ -178,15 +178,15 @@ def make_precise(module: nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
-def _with_head(module: nn.Module, base: Base, task: Task) -> Body:
+def _with_head(module: nn.Module, base: Base, task: Task, dropout: float) -> Body:
     if is_masked(base, task):
         return MaskedNetwork(module)
     if task.head == "tokens":
         return SourceNetwork(module) if task.reads_source else TokenNetwork(module)
     if task.head == "labels":
-        return LabelNetwork(module, pooling_of(base, task), task.outputs)
+        return LabelNetwork(module, pooling_of(base, task), task.outputs, dropout)
     if task.head == "tags":
-        return TagNetwork(module, task.outputs)
+        return TagNetwork(module, task.outputs, dropout)
     return VectorNetwork(module, pooling_of(base, task))
 
 

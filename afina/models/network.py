@@ -7,7 +7,7 @@ and no mask is needed; a bidirectional one gets a mask as soon as two lengths di
 from __future__ import annotations
 
 from inspect import signature
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import nn
@@ -48,6 +48,13 @@ class Body(nn.Module):
         super().__init__()
         self.module = module
         self.head = None
+
+    def train(self, mode: bool = True) -> Self:
+        """As everywhere; but a body in which nothing moves has no dropout: its states stay the same."""
+        super().train(mode)
+        if not any(p.requires_grad for p in self.module.parameters()):
+            self.module.eval()
+        return self
 
     @property
     def core(self) -> Any:
@@ -168,7 +175,7 @@ class LabelNetwork(Body):
 
     head: nn.Linear
 
-    def __init__(self, module: nn.Module, pooling: str, labels: int, dropout: float = 0.1) -> None:
+    def __init__(self, module: nn.Module, pooling: str, labels: int, dropout: float) -> None:
         super().__init__(module)
         self.pooling = pooling
         self.dropout = nn.Dropout(dropout)
@@ -177,13 +184,13 @@ class LabelNetwork(Body):
     def outputs(self, batch: Batch) -> torch.Tensor:
         return self.label_scores(batch)
 
-    def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """One float32 vector [B, D] a row."""
-        return pool(self, ids, lengths, self.pooling)
+    def pooled(self, ids: torch.Tensor, lengths: torch.Tensor, **how: Any) -> torch.Tensor:
+        """One float32 vector [B, D] a row. ``how``: see ``Body.run``."""
+        return pool(self, ids, lengths, self.pooling, **how)
 
     def label_scores(self, batch: Batch) -> torch.Tensor:
         """Scores [B, C], float32."""
-        vectors = pool(self, batch.ids, batch.lengths, self.pooling, batch=batch)
+        vectors = self.pooled(batch.ids, batch.lengths, batch=batch)
         scores: torch.Tensor = self.head(self.dropout(vectors))
         return scores
 
@@ -193,7 +200,7 @@ class TagNetwork(Body):
 
     head: nn.Linear
 
-    def __init__(self, module: nn.Module, labels: int, dropout: float = 0.1) -> None:
+    def __init__(self, module: nn.Module, labels: int, dropout: float) -> None:
         super().__init__(module)
         self.dropout = nn.Dropout(dropout)
         self.head = _new_head(self.core, labels)
@@ -220,14 +227,10 @@ class VectorNetwork(Body):
 
     def vectors(self, batch: Batch) -> torch.Tensor:
         """Vectors [B, D], float32."""
-        return self._pooled(batch.ids, batch.lengths, batch=batch)
+        return self.pooled(batch.ids, batch.lengths, batch=batch)
 
-    def pooled(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """One float32 vector [B, D] a row."""
-        return self._pooled(ids, lengths)
-
-    def _pooled(self, ids: torch.Tensor, lengths: torch.Tensor, **how: Any) -> torch.Tensor:
-        """``first`` without any pooler of the body."""
+    def pooled(self, ids: torch.Tensor, lengths: torch.Tensor, **how: Any) -> torch.Tensor:
+        """One float32 vector [B, D] a row; ``first`` without any pooler of the body."""
         if self.pooling == "first":
             out, _ = states_of(self, ids, lengths, **how)
             first: torch.Tensor = out[0][:, 0].float()

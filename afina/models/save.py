@@ -139,8 +139,8 @@ def merge(model: Model) -> Model:
 
     Raises ModelError for a base in 4 bits, whose weights cannot take the sum.
     """
-    if model.method is None or not model.method.adapter:
-        return model
+    if model.method is None or model.method.keeps in (("model",), ()):
+        return model  # nothing stands beside the base but a head
     if model.method.four_bit:
         raise ModelError(
             "a 4-bit base cannot take the adapter's weights without losing them to rounding",

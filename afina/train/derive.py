@@ -114,8 +114,9 @@ def derive_train(
         count, book.take("train.batch_size", train.batch_size, min(size, count), reason, "rows")
     )
     per_epoch = -(-count // batch)
-    usual = 3 if task.head == "tokens" else 5
-    epochs = book.take("train.epochs", train.epochs, usual, f"usual for a {task.name} task")
+    usual = method.epochs or (3 if task.head == "tokens" else 5)
+    why = f"method {method.name}" if method.epochs else f"a {task.name} task"
+    epochs = book.take("train.epochs", train.epochs, usual, f"usual for {why}")
     steps = epochs * per_epoch
     if train.max_steps is not None:
         steps = train.max_steps if train.epochs is None else min(steps, train.max_steps)

@@ -15,6 +15,7 @@ from afina.models.load import Model
 from afina.models.network import LabelNetwork
 from afina.train.answered import Answered
 from afina.train.batches import collate, micro_batches
+from afina.train.bottom import Bottom
 from afina.types import Batch, Encoded, Objective, Targets
 
 DECAY = 3e-3
@@ -22,11 +23,20 @@ DECAY = 3e-3
 ITERATIONS = 60
 
 
-def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, kind: Targets) -> None:
-    """Set the head to the minimum of the objective over the frozen body's vectors of all rows."""
+def fit_head(
+    model: Model,
+    rows: Sequence[Encoded],
+    objective: Objective,
+    kind: Targets,
+    bottom: Bottom | None = None,
+) -> None:
+    """Set the head to the minimum of the objective over the frozen body's vectors of all rows.
+
+    ``bottom`` gives the states below the lowest trained layer.
+    """
     network = model.network
     assert isinstance(network, LabelNetwork)
-    vectors, batch = _vectors(model, network, rows, kind)
+    vectors, batch = _vectors(model, network, rows, kind, bottom)
     mean, deviation = vectors.mean(0), vectors.std(0, correction=0).clamp_min(1e-6)
     standard = (vectors - mean) / deviation
     weight = torch.zeros_like(network.head.weight, requires_grad=True)
@@ -49,7 +59,11 @@ def fit_head(model: Model, rows: Sequence[Encoded], objective: Objective, kind: 
 
 
 def _vectors(
-    model: Model, network: LabelNetwork, rows: Sequence[Encoded], kind: Targets
+    model: Model,
+    network: LabelNetwork,
+    rows: Sequence[Encoded],
+    kind: Targets,
+    bottom: Bottom | None,
 ) -> tuple[torch.Tensor, Batch]:
     """Vectors [N, D] of all rows without gradients, and one batch that holds all their targets."""
     network.eval()
@@ -59,7 +73,9 @@ def _vectors(
     with torch.no_grad():
         for chunk in micro_batches(rows, 64):
             batch = collate(chunk, kind=kind, device=model.device)
-            found.append(network.pooled(batch.ids, batch.lengths))
+            if bottom is not None:
+                batch = bottom.fill(batch, chunk)
+            found.append(network.pooled(batch.ids, batch.lengths, batch=batch))
             targets.append(batch.targets)
             noted += [] if batch.noted is None else [batch.noted]
     whole = torch.cat(targets)

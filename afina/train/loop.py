@@ -143,7 +143,7 @@ class Training:
         self.schedule = Schedule([r.longest for r in self.rows], train.batch_size, train.seed)
         found = state.restore(run, self.weights)
         if found is None and isinstance(recipe.task, Pooled) and recipe.task.head_start == "fitted":
-            fit_head(self.model, self.rows, recipe.objective, self.kind)
+            fit_head(self.model, self.rows, recipe.objective, self.kind, self.bottom)
         self.progress = found or state.Progress(
             initial_sha256=sha256_of(self.weights.tensors()),
             frozen_sha256=sha256_of(_frozen(self.model)),

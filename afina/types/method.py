@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from afina.types.tokens import Head
 
 Kept = Literal["model", "peft", "bottleneck"]
-"""A part of a tuned model on disk: all of it, an adapter in PEFT's format, or bottlenecks in ours."""
+"""A part of a tuned model on disk: all of it, an adapter in PEFT's format, or bottlenecks in ours. A new
+head is kept beside them in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ class Method(Knobs):
     """What is saved: the whole model, or only the parts that were set beside the untouched base."""
     four_bit: ClassVar[bool] = False
     """True if the base is loaded in 4-bit NF4."""
+    head_dropout: ClassVar[float] = 0.1
+    """Share of the numbers that a new head does not see in a step."""
+    epochs: ClassVar[int | None] = None
+    """Epochs when the recipe names none; None: what is usual for the task."""
 
     @property
     def precise(self) -> bool:

@@ -274,7 +274,7 @@ def test_spans_equal_transformers(tiny: Callable[[Kind], Base], exact: bool) -> 
 def test_numbers_are_squared_distances(tiny: Callable[[Kind], Base]) -> None:
     torch.manual_seed(0)
     network = LabelNetwork(
-        load(tiny("minilm"), Classify(labels=("a", "b"))).network.module, "mean", 1
+        load(tiny("minilm"), Classify(labels=("a", "b"))).network.module, "mean", 1, 0.1
     )
     rows = [Encoded("a", (5, 6, 7), (0.5,)), Encoded("b", (8, 9), (-2.0,))]
     batch = collate(rows, kind="number", device=torch.device("cpu"))
@@ -290,7 +290,7 @@ def _places(base: Base, kind: Targets, exact: bool) -> tuple[Model, Batch, list[
     """A network with a head over tokens, and three rows with targets of that kind."""
     model = load(base, Classify(labels=("a", "b"), several=False), Full(), exact=exact)
     torch.manual_seed(3)
-    model.network = TagNetwork(model.network.module, 2 if kind == "span" else 5).eval()
+    model.network = TagNetwork(model.network.module, 2 if kind == "span" else 5, 0.1).eval()
     if kind == "span":
         rows = [Encoded(str(i), (2, 7 + i, 8, 9, 10, 3), (1 + i, 3 + i)) for i in range(3)]
     else:
