@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from afina.serve import chat, completions, failure, judged, texts
+from afina.serve import chat, completions, failure, judged, rerank, texts
 from afina.serve.address import is_loopback
 from afina.serve.gate import Gate
 from afina.serve.house import House
@@ -93,6 +93,10 @@ def _add_answers(app: FastAPI, house: House) -> None:
     @app.post("/v1/embeddings")
     async def _embeddings(request: Request) -> Response:
         return await texts.embeddings(request, house)
+
+    @app.post("/v1/rerank")
+    async def _rerank(request: Request) -> Response:
+        return await rerank.rerank(request, house)
 
     @app.post("/v1/classify")
     async def _classify(request: Request) -> Response:

@@ -19,11 +19,9 @@ from pydantic import (
 from afina.errors import nearest
 from afina.serve.body import Body, parse
 from afina.serve.failure import ApiError
-from afina.types import Input, Message
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
-MAX_INPUTS = 2048
 MAX_PROMPTS = 64
 
 _TEMPLATE = "the template belongs to the model and cannot be sent with a request"
@@ -296,93 +294,3 @@ class CompletionRequest(Drawn):
     def prompts(self) -> tuple[str, ...]:
         """The prompts."""
         return (self.prompt,) if isinstance(self.prompt, str) else tuple(self.prompt)
-
-
-class TextsRequest(Body):
-    """What embeddings and labels share: one text, or several."""
-
-    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
-
-    model: Text
-    input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_INPUTS)]
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The texts."""
-        return (self.input,) if isinstance(self.input, str) else tuple(self.input)
-
-
-class EmbeddingRequest(TextsRequest):
-    """``POST /v1/embeddings``."""
-
-    encoding_format: Literal["float", "base64"] | None = None
-    dimensions: int | None = Field(None, ge=1, le=2**31 - 1)
-    input_type: Literal["query", "passage"] | None = None
-
-
-class TextPair(Body):
-    """Two texts that are judged together."""
-
-    text: Text
-    text_b: Text
-
-
-class JudgedRequest(Body):
-    """``POST /v1/regress``, and what the routes share that judge texts or pairs of them."""
-
-    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
-
-    model: Text
-    input: (
-        Text
-        | TextPair
-        | Annotated[list[Text | TextPair], Field(min_length=1, max_length=MAX_INPUTS)]
-    )
-
-    @property
-    def inputs(self) -> tuple[Input, ...]:
-        """What is asked, as a model knows it."""
-        given = self.input if isinstance(self.input, list) else [self.input]
-        return tuple(
-            Input((Message("user", one),))
-            if isinstance(one, str)
-            else Input((Message("user", one.text),), second=one.text_b)
-            for one in given
-        )
-
-
-class TagRequest(JudgedRequest):
-    """``POST /v1/tag``: texts, never pairs."""
-
-    def contradiction(self) -> tuple[str, str] | None:
-        if any(given.second is not None for given in self.inputs):
-            return "input", "a text, or a list of texts; this model reads no pairs"
-        return None
-
-
-class Question(Body):
-    """A question and the text that holds its answer."""
-
-    question: Text
-    context: Text
-
-
-class AnswerRequest(Body):
-    """``POST /v1/answer``."""
-
-    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
-
-    model: Text
-    input: Question | Annotated[list[Question], Field(min_length=1, max_length=MAX_INPUTS)]
-
-    @property
-    def inputs(self) -> tuple[Input, ...]:
-        """What is asked, as a model knows it."""
-        given = self.input if isinstance(self.input, list) else [self.input]
-        return tuple(Input((Message("user", o.question),), context=o.context) for o in given)
-
-
-class ClassifyRequest(JudgedRequest):
-    """``POST /v1/classify``. ``top_k`` limits the probabilities to the largest."""
-
-    top_k: int | None = Field(None, ge=1, le=100_000)

@@ -36,7 +36,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from afina.serve.asked import AnswerRequest, ClassifyRequest, JudgedRequest, TagRequest
+from afina.serve.asked_texts import AnswerRequest, ClassifyRequest, JudgedRequest, TagRequest
 from afina.serve.body import read_body
 from afina.serve.events import answer
 from afina.serve.failure import ApiError
@@ -98,7 +98,7 @@ async def _judged(
         if isinstance(asked, AnswerRequest):  # a long text is read in windows
             tokens = sum(await house.worker.count_all(model, inputs))
         else:
-            tokens = await measured(house, model, inputs, not isinstance(asked.input, list))
+            tokens = await measured(house, model, inputs, asked.param)
         answers = await in_turns(house, inputs, model.predict)
     data = [
         {**shown(said), "index": i, **({"cut_tokens": said.cut_tokens} if said.cut_tokens else {})}

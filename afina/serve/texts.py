@@ -11,7 +11,7 @@ import numpy as np
 from fastapi import Request
 from fastapi.responses import Response
 
-from afina.serve.asked import EmbeddingRequest
+from afina.serve.asked_texts import EmbeddingRequest
 from afina.serve.body import read_body
 from afina.serve.events import answer
 from afina.serve.failure import ApiError
@@ -35,11 +35,12 @@ async def embeddings(request: Request, house: House) -> Response:
 
 async def _embeddings(house: House, model: ServedModel, asked: EmbeddingRequest) -> dict[str, Any]:
     with house.worker.admitted():
-        tokens = await measured(house, model, asked.texts, isinstance(asked.input, str))
+        tokens = await measured(house, model, asked.texts, asked.param)
         use = asked.input_type or "query"
         vectors = await in_turns(house, asked.texts, lambda texts: model.embed(texts, use))
     for vector in vectors:
-        _check_vector(vector, asked.dimensions)
+        _check_size(vector, asked.dimensions)
+        check_finite(vector)
     as_text = asked.encoding_format == "base64"
     data = [
         {
@@ -53,19 +54,19 @@ async def _embeddings(house: House, model: ServedModel, asked: EmbeddingRequest)
 
 
 async def measured(
-    house: House, model: ServedModel, texts: Sequence[Input | str], alone: bool
+    house: House, model: ServedModel, texts: Sequence[Input | str], param: str
 ) -> int:
-    """Tokens of all texts; ``alone``: one was sent, not a list. Raises ApiError for the first that the
-    model cannot take whole."""
+    """Tokens of all texts; ``param`` is where they came from, with ``{}`` for the place in a list.
+    Raises ApiError for the first that the model cannot take whole."""
     counts = await house.worker.count_all(model, texts)
     for index, count in enumerate(counts):
         if count > model.context_length:
-            param = "input" if alone else f"input.{index}"
+            place = param.format(index)
             raise ApiError(
                 400,
-                f"{model.name} takes {model.context_length} tokens in a text; {param} has {count}",
+                f"{model.name} takes {model.context_length} tokens in a text; {place} has {count}",
                 code="context_length_exceeded",
-                param=param,
+                param=place,
             )
     return sum(counts)
 
@@ -81,7 +82,7 @@ async def in_turns(
     return done
 
 
-def _check_vector(vector: list[float], dimensions: int | None) -> None:
+def _check_size(vector: list[float], dimensions: int | None) -> None:
     if dimensions is not None and dimensions != len(vector):
         raise ApiError(
             400,
@@ -89,6 +90,10 @@ def _check_vector(vector: list[float], dimensions: int | None) -> None:
             code="unsupported_value",
             param="dimensions",
         )
+
+
+def check_finite(vector: list[float]) -> None:
+    """Raises ApiError if a number of a model's vector is none."""
     if not all(map(math.isfinite, vector)):
         raise ApiError(
             500,
@@ -104,5 +109,9 @@ def _base64(vector: list[float]) -> str:
 
 def listed(model: ServedModel, data: list[dict[str, Any]], tokens: int) -> dict[str, Any]:
     """The list that the API answers with."""
-    figures = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return {"object": "list", "model": model.name, "data": data, "usage": figures}
+    return {"object": "list", "model": model.name, "data": data, "usage": usage(tokens)}
+
+
+def usage(tokens: int) -> dict[str, int]:
+    """What the API says of tokens where nothing is written."""
+    return {"prompt_tokens": tokens, "total_tokens": tokens}

@@ -284,7 +284,7 @@ def test_pairs_of_a_wrong_shape_are_refused(url: str, given: Any) -> None:
 
 def test_no_memory_is_503_and_may_be_tried_again(serve_live: Serve) -> None:
     class Full(FakeModel):
-        def embed(self, texts: Any) -> Any:
+        def embed(self, texts: Any, use: str = "query") -> Any:
             raise MemoryError
 
     reply = send(serve_live(Full()), "POST", EMBED, {"model": "soporte", "input": "a"})

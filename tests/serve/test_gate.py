@@ -21,6 +21,7 @@ BODIES = {
     "/v1/chat/completions": {"model": "soporte", "messages": user("a")},
     "/v1/completions": {"model": "soporte", "prompt": "a"},
     "/v1/embeddings": {"model": "soporte", "input": "a"},
+    "/v1/rerank": {"model": "soporte", "query": "a", "documents": ["b"]},
     "/v1/classify": {"model": "soporte", "input": "a"},
     "/v1/regress": {"model": "soporte", "input": "a"},
     "/v1/tag": {"model": "soporte", "input": "a"},

@@ -260,6 +260,31 @@ def test_embeddings_as_the_client_asks_by_default(url: str) -> None:
     assert raw.data[0].embedding == "AACAQAAAAD8AAIC+"  # type: ignore[comparison-overlap]
 
 
+def test_texts_in_order(client: OpenAI) -> None:
+    """The fake's vectors are (length, 0.5, -0.25): equal lengths are equal texts."""
+    asked = {"model": "soporte", "query": "ab", "documents": ["a" * 9, "xy", "a", "zw"]}
+    said: Any = client.post("/rerank", cast_to=object, body=asked)
+    assert [r["index"] for r in said["results"]] == [1, 3, 0, 2]
+    assert said["results"][0]["document"] == {"text": "xy"}
+    scores = [r["relevance_score"] for r in said["results"]]
+    assert scores[0] == scores[1] == pytest.approx(1.0)
+    assert scores[2] == pytest.approx((18 + 0.3125) / (4.3125 * 81.3125) ** 0.5)
+    assert (said["model"], said["usage"]["total_tokens"]) == ("soporte", 5)
+    few = {**asked, "top_n": 2, "return_documents": False}
+    said = client.post("/rerank", cast_to=object, body=few)
+    assert [sorted(r) for r in said["results"]] == [["index", "relevance_score"]] * 2
+    for wrong in ({"documents": []}, {"query": ""}, {"top_n": 0}, {"documents": ["a", "NAN"]}):
+        with pytest.raises(openai.APIStatusError) as raised:
+            client.with_options(max_retries=0).post(
+                "/rerank", cast_to=object, body={**asked, **wrong}
+            )
+        assert raised.value.status_code == (500 if "NAN" in str(wrong) else 422)
+    long = {**asked, "documents": ["a", "b " * 300]}
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.post("/rerank", cast_to=object, body=long)
+    assert (refused.value.code, refused.value.param) == ("context_length_exceeded", "documents.1")
+
+
 def test_labels(client: OpenAI) -> None:
     said: Any = client.post(
         "/classify", cast_to=object, body={"model": "soporte", "input": ["bueno", "no"], "top_k": 2}

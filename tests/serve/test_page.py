@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from importlib.resources import files
 
 import pytest
 
+from afina.serve.model import KINDS
 from afina.serve.page import Page
 from tests.serve.wire import send
 
@@ -70,7 +72,7 @@ def test_both_languages_say_the_same_things() -> None:
 def test_every_word_that_is_used_is_known_and_every_known_word_is_used(language: str) -> None:
     used = set(re.findall(r'data-(?:word|hint|label|title)="(\w+)"', FILES["page.html"]))
     used |= set(re.findall(r'word\("(\w+)"', FILES["page.js"]))
-    used |= {f"{kind}Tab" for kind in ("chat", "completion", "classify", "embedding")}
+    used |= {f"{kind}Tab" for kind in KINDS}
     used |= {"stop" for _ in re.findall(r'finish === "stopped"', FILES["page.js"])}
     assert used == _words(language).keys()
 
@@ -78,6 +80,11 @@ def test_every_word_that_is_used_is_known_and_every_known_word_is_used(language:
 def test_every_part_that_the_script_asks_for_is_there() -> None:
     asked = set(re.findall(r'\$\("([\w-]+)"\)', FILES["page.js"]))
     there = set(re.findall(r'id="([\w-]+)"', FILES["page.html"]))
-    kinds = {"chat", "completion", "classify", "embedding"}
+    sections = {"chat", "completion", "judged"}
     assert asked <= there
-    assert there <= asked | kinds | {f"{kind}-form" for kind in kinds}
+    assert there <= asked | sections | {f"{name}-form" for name in sections}
+
+
+def test_the_page_asks_for_everything_that_a_model_can_do() -> None:
+    (told,) = re.findall(r"const KINDS = (\[.*\]);", FILES["page.js"])
+    assert set(json.loads(told)) == set(KINDS)

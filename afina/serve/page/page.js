@@ -1,7 +1,8 @@
 // The page's behaviour. Everything that comes from the server or the user is set as text, never as
 // HTML: there is no innerHTML here, and the policy of the page allows no other script.
 const $ = (id) => document.getElementById(id);
-const KINDS = ["chat", "completion", "classify", "embedding"];
+const KINDS = ["chat", "completion", "classify", "regress", "tag", "answer", "embedding"];
+const SECTIONS = ["chat", "completion", "judged"];
 const state = {
   language: localStorage.getItem("language") || (navigator.language.startsWith("es") ? "es" : "en"),
   theme: localStorage.getItem("theme") || "",
@@ -105,8 +106,16 @@ const REQUESTS = {
     return ["/v1/chat/completions", { messages: [...head, ...state.turns, { role: "user", content: text }], ...limits() }];
   },
   completion: () => ["/v1/completions", { prompt: $("completion-text").value || "…", max_tokens: 64, ...limits() }],
-  classify: () => ["/v1/classify", { input: $("classify-text").value || word("classifyHint") }],
-  embedding: () => ["/v1/embeddings", { input: [$("text-a").value || word("textA"), $("text-b").value || word("textB")] }],
+  classify: () => ["/v1/classify", { input: judgedText() }],
+  regress: () => ["/v1/regress", { input: judgedText() }],
+  tag: () => ["/v1/tag", { input: judgedText() }],
+  answer: () => ["/v1/answer", { input: { question: judgedText(), context: $("judged-others").value || word("toRead") } }],
+  embedding: () => ["/v1/rerank", { query: judgedText(), documents: otherTexts() }],
+};
+const judgedText = () => $("judged-text").value.trim() || word("oneText");
+const otherTexts = () => {
+  const lines = $("judged-others").value.split("\n").map((line) => line.trim()).filter(Boolean);
+  return lines.length ? lines : [word("otherTexts")];
 };
 
 function request(extra = {}) {
@@ -205,41 +214,63 @@ function track(share) {
   return made;
 }
 
-function bar(name, share, chosen) {
+function bar(name, share, shown, chosen) {
   const row = element("div", chosen ? "bar chosen" : "bar");
-  const shown = element("span", "name", name);
-  shown.title = name;
-  row.append(shown, track(share), element("span", "value", `${decimals(100 * share, 1)} %`));
+  const label = element("span", "name", name);
+  label.title = name;
+  row.append(label, track(share), element("span", "value", shown));
   return row;
 }
 
-async function classify(signal) {
-  if (!$("classify-text").value.trim()) return;
-  const [path, body] = request({ top_k: 12 });
-  const answer = await (await ask(path, body, signal)).json();
-  const { labels, probabilities } = answer.data[0];
-  const chosen = new Set(labels);
-  const bars = probabilities.map((p) => bar(p.label, p.probability, chosen.has(p.label)));
-  $("bars").replaceChildren(element("p", "said", labels.join(" · ") || word("noLabel")), ...bars);
-  $("bars").hidden = false;
+// A text with its stretches marked. Places count code points, which a string of the page does not.
+function marked(text, spans) {
+  const letters = Array.from(text);
+  const paper = element("p", "paper");
+  let at = 0;
+  for (const span of spans) {
+    const found = element("mark", "", letters.slice(span.start, span.end).join(""));
+    if (span.label) found.append(element("small", "", span.label));
+    paper.append(letters.slice(at, span.start).join(""), found);
+    at = span.end;
+  }
+  paper.append(letters.slice(at).join(""));
+  return paper;
 }
 
-async function embedding(signal) {
-  if (!$("text-a").value.trim() || !$("text-b").value.trim()) return;
-  const [path, body] = request({ encoding_format: "float" });
-  const [a, b] = (await (await ask(path, body, signal)).json()).data.map((d) => d.embedding);
-  const dot = (x, y) => x.reduce((sum, value, i) => sum + value * y[i], 0);
-  const cosine = dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
-  const meter = element("div", "chosen");
-  meter.append(track(Math.max(cosine, 0)));
-  $("likeness").replaceChildren(element("p", "score", decimals(cosine, 3)), meter,
-    element("p", "quiet", word("likeness")));
-  $("likeness").hidden = false;
+// How an answer that is no text is drawn, by what was asked: the elements for the answer's JSON.
+const DRAWN = {
+  classify({ data: [{ labels, probabilities }] }) {
+    const chosen = new Set(labels);
+    const shown = probabilities.slice(0, 12);
+    return [element("p", "said", labels.join(" · ") || word("noLabel")),
+      ...shown.map((p) => bar(p.label, p.probability, `${decimals(100 * p.probability, 1)} %`, chosen.has(p.label)))];
+  },
+  regress: ({ data: [{ number }] }) =>
+    [element("p", "score", number.toLocaleString(state.language, { maximumSignificantDigits: 6 }))],
+  tag: ({ data: [{ spans }] }, { input }) => [
+    ...(spans.length ? [] : [element("p", "said", word("noLabel"))]), marked(input, spans)],
+  answer: ({ data: [{ answer, start, end }] }, { input }) => [
+    element("p", "said", answer || word("noAnswer")),
+    marked(input.context, answer ? [{ start, end }] : [])],
+  embedding: ({ results }) => [
+    ...results.map((r, i) => bar(r.document.text, Math.max(r.relevance_score, 0), decimals(r.relevance_score, 3), !i)),
+    element("p", "quiet", word("likeness"))],
+};
+
+const takesMore = () => state.kind === "embedding" || state.kind === "answer";
+
+async function judged(signal) {
+  if (takesMore() && !$("judged-others").value.trim()) return;
+  if (!$("judged-text").value.trim()) return;
+  const [path, body] = request();
+  const answer = await (await ask(path, body, signal)).json();
+  $("judged-answer").replaceChildren(...DRAWN[state.kind](answer, body));
+  $("judged-answer").hidden = false;
 }
 
 // ---------------------------------------------------------------------------- snippets
 
-const SDK = { chat: "client.chat.completions.create", completion: "client.completions.create", embedding: "client.embeddings.create" };
+const SDK = { chat: "client.chat.completions.create", completion: "client.completions.create" };
 // Texts, numbers, lists and dictionaries of them are written in JSON as in Python.
 const python = (value) => JSON.stringify(value, null, 4);
 
@@ -259,11 +290,12 @@ function snippet() {
   }
   const secret = key ? 'os.environ["AFINA_API_KEY"]' : '"none"';
   const head = `${key ? "import os\n\n" : ""}from openai import OpenAI\n\nclient = OpenAI(base_url="${location.origin}/v1", api_key=${secret})\n`;
-  if (state.kind === "classify") {
-    return `${head}answer = client.post("/classify", cast_to=object, body=${python(body)})\nprint(answer["data"][0]["labels"])`;
+  if (state.kind in DRAWN) {
+    const part = state.kind === "embedding" ? "results" : "data";
+    return `${head}answer = client.post("${path.slice(3)}", cast_to=object, body=${python(body)})\nprint(answer["${part}"][0])`;
   }
   const fields = Object.entries(body).map(([name, value]) => `    ${name}=${python(value).replaceAll("\n", "\n    ")},\n`);
-  const shown = { chat: "choices[0].message.content", completion: "choices[0].text", embedding: "data[0].embedding" };
+  const shown = { chat: "choices[0].message.content", completion: "choices[0].text" };
   return `${head}answer = ${SDK[state.kind]}(\n${fields.join("")})\nprint(answer.${shown[state.kind]})`;
 }
 
@@ -307,7 +339,7 @@ function paint() {
 }
 
 function choose(id, kind) {
-  const same = state.model?.id === id;
+  const same = state.model?.id === id, before = state.kind;
   state.model = state.models.find((model) => model.id === id);
   const can = KINDS.filter((one) => state.model.afina.kinds.includes(one));
   state.kind = can.includes(kind) ? kind : can[0];
@@ -320,7 +352,13 @@ function choose(id, kind) {
     tab.addEventListener("click", () => choose(id, one));
     return tab;
   }));
-  for (const one of KINDS) $(one).hidden = one !== state.kind;
+  const shown = state.kind in DRAWN ? "judged" : state.kind;
+  for (const one of SECTIONS) $(one).hidden = one !== shown;
+  $("judged-others").hidden = !takesMore();
+  $("judged-others").placeholder = state.kind === "answer" ? word("toRead") : word("otherTexts");
+  $("judged-others").setAttribute("aria-label", $("judged-others").placeholder);
+  $("judged-texts").className = takesMore() ? "pair" : "";
+  if (state.kind !== before || !same) $("judged-answer").hidden = true;
   const writes = state.kind === "chat" || state.kind === "completion";
   $("settings").hidden = !writes;
   $("system-label").hidden = state.kind !== "chat";
@@ -331,7 +369,7 @@ function choose(id, kind) {
 }
 
 function askKey() {
-  for (const one of [...KINDS, "settings", "code"]) $(one).hidden = true;
+  for (const one of [...SECTIONS, "settings", "code"]) $(one).hidden = true;
   $("kinds").replaceChildren();
   $("key").hidden = false;
   $("key-field").focus();
@@ -356,7 +394,7 @@ async function load() {
 
 // ---------------------------------------------------------------------------- wiring
 
-const FORMS = { chat: [chat, $("chat-stop")], completion: [completion, $("completion-stop")], classify: [classify, null], embedding: [embedding, null] };
+const FORMS = { chat: [chat, $("chat-stop")], completion: [completion, $("completion-stop")], judged: [judged, null] };
 for (const [kind, [work, stop]] of Object.entries(FORMS)) {
   const form = $(`${kind}-form`);
   form.addEventListener("submit", (event) => { event.preventDefault(); run(form, stop, work); });
