@@ -16,13 +16,16 @@ def verb(
     to: Terminal,
     run: RunName,
     name: Annotated[str, typer.Option("--as", metavar="NAME", help="The name to give.")],
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Also where the verdict is hold.")
+    ] = False,
 ) -> None:
-    """Only a run that succeeded can have a name. The history is kept; rollback goes back in it."""
-    from afina.store import Registry, Run
+    """Only a run that succeeded can have a name, and one that its report holds back only with
+    --anyway. The history is kept; rollback goes back in it."""
+    from afina.flow import promote
 
-    opened = Run.open(to.home, run)
-    Registry(to.home).promote(name, opened.id)
+    opened = promote(to.home, run, name, anyway=anyway)
     to.answer(
-        {"name": name, "run": opened.id},
-        lambda console: console.print(f"{name} is now {opened.id}", markup=False),
+        {"name": name, "run": opened},
+        lambda console: console.print(f"{name} is now {opened}", markup=False),
     )

@@ -12,6 +12,7 @@ from afina.flow.measuring import evaluate, try_expectations, write_html
 from afina.flow.mending import against, fix, restore, write_findings
 from afina.flow.passages import as_asked
 from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
+from afina.flow.promoting import promote
 from afina.flow.record import candidates_of, recipe_of, reopen_dataset
 from afina.flow.reviewing import read_review, write_review
 from afina.flow.training import outcome_of, resume, train
@@ -32,6 +33,7 @@ __all__ = [
     "gate_says_no",
     "outcome_of",
     "prepare",
+    "promote",
     "read_forms",
     "read_review",
     "recipe_of",

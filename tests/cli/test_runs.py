@@ -13,7 +13,7 @@ import pytest
 
 from afina.cli import command_line
 from afina.flow.record import command_of
-from afina.store import Run
+from afina.store import Registry, Run
 from tests.cli.conftest import LABELS, Place, json_of
 
 Capture = pytest.CaptureFixture[str]
@@ -144,7 +144,7 @@ def test_compare_with_itself_is_no_difference(place: Place) -> None:
 def test_promote_serve_by_name_and_roll_back(place: Place, capsys: Capture) -> None:
     home = ["--home", str(place.home)]
     for name in ("classify", "generate"):
-        assert command_line(["promote", place.run(name), "--as", "soporte", *home]) == 0
+        assert command_line(["promote", place.run(name), "--as", "soporte", "--anyway", *home]) == 0
     assert json_of(["show", "soporte", *home])[1]["run"] == place.run("generate")
     rows = json_of(["runs", *home])[1]["runs"]
     assert [r["id"] for r in rows if r["promoted"] == ["soporte"]] == [place.run("generate")]
@@ -154,6 +154,23 @@ def test_promote_serve_by_name_and_roll_back(place: Place, capsys: Capture) -> N
     capsys.readouterr()
     assert command_line(["rollback", "soporte", *home]) == 2  # nothing before it
     assert "→" in capsys.readouterr().err
+
+
+def test_a_run_that_is_held_back_gets_a_name_only_anyway(place: Place) -> None:
+    home = ["--home", str(place.home)]
+    run = Run.open(place.home, place.run("classify"))
+    report = run.read("report.json")
+    asked = ["promote", run.id, "--as", "retenido", *home]
+    run.write("report.json", report | {"verdict": "hold", "reason": "it forgot too much"})
+    try:
+        code, answer = json_of(asked)
+        assert code == 2
+        assert "it forgot too much" in answer["error"]["what"]
+        assert "--anyway" in answer["error"]["do"]
+        assert "retenido" not in Registry(place.home).promoted()
+        assert json_of([*asked, "--anyway"]) == (0, {"name": "retenido", "run": run.id})
+    finally:
+        run.write("report.json", report)
 
 
 # ---------------------------------------------------------------------------- predict and chat
