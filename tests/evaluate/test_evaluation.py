@@ -12,7 +12,7 @@ import pytest
 from afina.errors import DataError, Interrupted, MachineError, ModelError, RecipeError, RequestError
 from afina.evaluate import SCORERS, Report, evaluate
 from afina.recipe import Evaluate, Goal
-from afina.tasks import FindAnswer, Generate, Regress, Tag
+from afina.tasks import Embed, FindAnswer, Generate, Regress, Tag
 from afina.tasks.tag import said
 from afina.tasks.thresholds import Wanted
 from afina.types import (
@@ -20,6 +20,7 @@ from afina.types import (
     Example,
     Input,
     NumberExample,
+    PairExample,
     QuestionExample,
     Span,
     TaggedExample,
@@ -435,6 +436,10 @@ def test_every_scorer_works_on_some_task() -> None:
     coded = [replace(e, tests="assert one == 1") for e in chats(["one = 1"] * 2)]
     coder = FixedLikelihood("tuned", lambda _: Answer("one = 1"), nats=0.1)
     tasks.append((Generate(answer="text", run_tests=True), coded, [coder]))
+    pairs = [
+        PairExample(id=str(i), where=f"row {i}", query=f"q{i}", positive="a") for i in range(4)
+    ]
+    tasks.append((Embed(), pairs, [Fixed("tuned", lambda _: Answer("a", ("a",)))]))
     schema = JSON.model_copy(update={"json_schema": {"type": "object"}})
     tasks.append((schema, *tasks[1][1:]))
     measured: set[str] = set()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from afina.errors import RecipeError
 from afina.methods import METHODS
 from afina.models.sources import Base
 from afina.objectives import OBJECTIVES
@@ -49,6 +50,10 @@ def test_trains_saves_and_answers_the_same(
 ) -> None:
     objective, task, make = CELLS[cell]
     knobs = {"name": "partial", "train_layers": 1} if method == "partial" else method
+    if method == "features" and cell != "reward":
+        with pytest.raises(RecipeError, match="moves nothing but a new head"):
+            Tried(tiny("llama"), objective, make(12), task=task, method=knobs)
+        return
     tried = Tried(
         tiny("llama"), objective, make(12), task=task, method=knobs, epochs=1, learning_rate=5e-3
     )
