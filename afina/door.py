@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from afina.data.asked import Asked, as_inputs
 from afina.errors import RunError
-from afina.recipe import Recipe, load_recipe, parse_recipe
+from afina.recipe import Recipe, of_task, parse_recipe
 from afina.types import Answer
 
 if TYPE_CHECKING:
     from afina.data import Dataset
-    from afina.evaluate import Report
+    from afina.evaluate import Report, Reports
     from afina.models.predictor import TunedModel
     from afina.retrieval import Rag
     from afina.store import Run as RunFolder
@@ -52,7 +52,7 @@ def run(
     from afina import flow
 
     folder = home_folder(home)
-    asked = as_recipe(recipe, set, folder)
+    asked = as_recipe(recipe, set, folder, several=True)
     if evaluate:
         opened, _ = flow.run_recipe(asked, folder, watch=watch, say=say, language=language)
     else:
@@ -98,7 +98,7 @@ def plan(
     from afina import flow
 
     folder = home_folder(home)
-    return flow.prepare(as_recipe(recipe, set, folder), folder, say=say).plan
+    return flow.prepare(as_recipe(recipe, set, folder, several=True), folder, say=say).plan
 
 
 def open_run(ref: str, *, home: str | Path | None = None) -> Run:
@@ -142,9 +142,10 @@ class Run:
         return dict(self._run.read("train.json"))
 
     @property
-    def report(self) -> Report:
-        """The scores with their intervals. Raises RunError if the run was not measured yet."""
-        from afina.evaluate import Report
+    def report(self) -> Report | Reports:
+        """The scores with their intervals (``.tasks`` where there are several). Raises RunError if the
+        run was not measured yet."""
+        from afina.evaluate import read_report
 
         if not (self.folder / "report.json").exists():
             raise RunError(
@@ -152,7 +153,7 @@ class Run:
                 where=self.id,
                 do="call .evaluate(), or afina eval " + self.id,
             )
-        return Report.from_dict(self._run.read("report.json"))
+        return read_report(self._run.read("report.json"))
 
     @property
     def verdict(self) -> str:
@@ -160,25 +161,40 @@ class Run:
         return str(self.report.verdict)
 
     @cached_property
-    def model(self) -> TunedModel:
-        """The tuned model, loaded."""
+    def models(self) -> dict[str, TunedModel]:
+        """The tuned model of each task, loaded, over one body; ``""`` for the only one."""
         from afina.models.predictor import TunedModel
 
-        return TunedModel.open(self._run.model_folder, name=self.id)
+        return TunedModel.open_all(self._run.model_folder, name=self.id)
 
-    def predict(self, asked: Sequence[Asked]) -> list[Answer]:
-        """One answer for each: a text, a list of ``{role, content}``, a row of data, an Input."""
-        return self._answers.predict(as_inputs(asked, self.recipe.data.columns))
+    @property
+    def model(self) -> TunedModel:
+        """The tuned model, loaded. Raises RequestError where there are several tasks."""
+        return self._one("")[1]
+
+    def predict(self, asked: Sequence[Asked], *, task: str = "") -> list[Answer]:
+        """One answer for each: a text, a list of ``{role, content}``, a row of data, an Input.
+
+        ``task``: which of several answers. Raises RequestError if there is none of that name.
+        """
+        recipe, _ = self._one(task)
+        return self._answers[task].predict(as_inputs(asked, recipe.data.columns))
+
+    def _one(self, task: str) -> tuple[Recipe, TunedModel]:
+        """Recipe and model of a task."""
+        return of_task(self.recipe, task), self.models[task]
 
     @cached_property
-    def _answers(self) -> TunedModel | Rag:
-        """The model as it answers: with its documents, or with the texts to choose among."""
+    def _answers(self) -> dict[str, TunedModel | Rag]:
+        """The models as they answer: with their documents, or with the texts to choose among."""
         from afina import flow
 
-        self.model.candidates = flow.candidates_of(self._run)
-        return flow.as_asked(self.recipe, self.model)
+        candidates = flow.candidates_of(self._run)
+        for model in self.models.values():
+            model.candidates = candidates
+        return {task: flow.as_asked(*self._one(task)) for task in self.models}
 
-    def evaluate(self, *, say: Say = _silent, language: str = "en") -> Report:
+    def evaluate(self, *, say: Say = _silent, language: str = "en") -> Report | Reports:
         """Measure the model and its baselines on the sealed test; write the report."""
         from afina import flow
 
@@ -197,12 +213,12 @@ class Run:
         from afina.serve import ServedModel, serve
         from afina.serve.grounded import Grounded
 
-        answers = self._answers
-        model: ServedModel = self.model
-        if isinstance(answers, Rag):
-            model = Grounded(model, answers)
+        models: list[ServedModel] = []
+        for task, answers in self._answers.items():
+            model = self.models[task]
+            models.append(Grounded(model, answers) if isinstance(answers, Rag) else model)
         key = api_key or os.environ.get("AFINA_API_KEY") or None
-        serve([model], host=host, port=port, api_key=key, say=say)
+        serve(models, host=host, port=port, api_key=key, say=say)
 
 
 def home_folder(home: str | Path | None = None) -> Path:
@@ -210,17 +226,28 @@ def home_folder(home: str | Path | None = None) -> Path:
     return Path(home or os.environ.get("AFINA_HOME") or "afina-home")
 
 
-def as_recipe(recipe: RecipeLike, changes: Mapping[str, Any] | Sequence[str], home: Path) -> Recipe:
-    """Any form of a recipe as a checked one, with the changes made."""
+def as_recipe(
+    recipe: RecipeLike,
+    changes: Mapping[str, Any] | Sequence[str],
+    home: Path,
+    *,
+    several: bool = False,
+) -> Recipe:
+    """Any form of a recipe as a checked one, with the changes made; ``several``: as for
+    ``load_recipe``."""
     import yaml
+
+    from afina import flow
 
     if isinstance(changes, Mapping):
         dumped = {k: yaml.safe_dump(v, default_flow_style=True) for k, v in changes.items()}
         changes = [f"{k}={v.removesuffix(chr(10)).removesuffix('...')}" for k, v in dumped.items()]
     if isinstance(recipe, str | Path):
-        return load_recipe(recipe, changes, home=home)
+        return flow.read_recipe(recipe, changes, home, several=several)
     if isinstance(recipe, Recipe):
-        if not changes:
-            return recipe
+        if not changes and (several or not recipe.tasks):
+            return flow.located(recipe, home)
         recipe = recipe.model_dump(mode="json")
-    return parse_recipe(dict(recipe), changes, folder=Path.cwd(), home=home)
+    tree = dict(recipe)
+    asked = parse_recipe(tree, changes, folder=Path.cwd(), home=home, several=several)
+    return flow.located(asked, home)

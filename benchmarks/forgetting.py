@@ -22,7 +22,7 @@ import bench
 from afina.evaluate import SCORERS
 from afina.evaluate.probe import Known, Probe, ask, changes
 from afina.evaluate.single import value_of, value_of_likelihoods
-from afina.flow import recipe_of, reopen_dataset, train
+from afina.flow import recipe_of, reopen_datasets, train
 from afina.flow.general import open_base, open_tuned
 from afina.models.predictor import TunedModel
 from afina.recipe import Evaluate, parse_recipe
@@ -97,7 +97,7 @@ def recipe(arguments: argparse.Namespace, own: dict[str, Any]) -> dict[str, Any]
 def measure(run: Run, rows: int, probe: Probe) -> tuple[dict[str, float], Known]:
     """The task's scores on at most ``rows`` rows of the sealed test, and the probe."""
     task = recipe_of(run).task
-    test = reopen_dataset(run).test.open(by="benchmark")[:rows]
+    test = reopen_datasets(run)[""].test.open(by="benchmark")[:rows]
     tuned = TunedModel.open(run.model_folder)
     answers = tuned.predict([task.question(example) for example in test])
     scores = {

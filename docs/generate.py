@@ -18,7 +18,7 @@ from afina.cli import VERBS, overview
 from afina.cli.arguments import help_text
 from afina.methods import METHODS
 from afina.objectives import OBJECTIVES
-from afina.recipe import Recipe
+from afina.recipe import Part, Recipe
 from afina.recipe.explain import by_name
 from afina.tasks import TASKS
 
@@ -58,13 +58,15 @@ def _section(model: type[BaseModel], key: str, title: str) -> Iterator[str]:
         if name == "name" and "const" in shape:  # stands in the title
             continue
         value = _value(shape) + ("; required" if name in required else _default(shape))
+        if model is Recipe and name in ("task", "data"):
+            value = _value(shape) + "; required without `tasks`"
         cells = (
             f"`{key}.{name}`".replace("`.", "`"),
             value,
             " ".join(_sentence(model, name).split()),
         )
         yield "| " + " | ".join(c.replace("|", "\\|").replace("``", "`") for c in cells) + " |"
-    if not key:
+    if not key or model is Part:  # the keys of a part are those of the top, told there
         return
     for name, field in model.model_fields.items():
         for below in _models(field.annotation):
@@ -99,6 +101,8 @@ def _value(shape: Mapping[str, Any]) -> str:
         return "keys below"
     if shape.get("type") == "array":
         return "list"
+    if shape.get("type") == "object":
+        return "names, with keys below"
     bounds = [f"{sign} {_figure(shape[word])}" for word, sign in BOUNDS.items() if word in shape]
     return " ".join([WORDS[str(shape["type"])], *bounds])
 

@@ -31,6 +31,10 @@ Overrides = Annotated[
         help="Set a key of the recipe, for example -s train.epochs=5. May be repeated.",
     ),
 ]
+TaskOption = Annotated[
+    str,
+    typer.Option("--task", metavar="NAME", help="Which of the several tasks of the recipe."),
+]
 Documents = Annotated[
     list[str] | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afina.cli.arguments import RunName
+from afina.cli.arguments import RunName, TaskOption
 from afina.cli.terminal import Terminal
 from afina.errors import AfinaError, RequestError, nearest
 from afina.types import Input, Message
@@ -36,6 +36,7 @@ def verb(
     temperature: Annotated[
         float, typer.Option(min=0.0, max=2.0, help="0 always takes the likeliest token.")
     ] = 0.0,
+    task: TaskOption = "",
 ) -> None:
     """/reset begins anew, /system TEXT sets the system message, /quit leaves. A run of
     task: classify answers each line with its labels and their probabilities, other tasks with what
@@ -49,15 +50,16 @@ def verb(
         )
     from afina import flow
     from afina.models.predictor import TunedModel
+    from afina.recipe import of_task
     from afina.retrieval import Rag
     from afina.store import Run
 
     opened = Run.open(to.home, run)
-    model = TunedModel.open(opened.model_folder)
+    model = TunedModel.open(opened.model_folder, task=task)
     if model.model.cut_to is not None:
         to.say(f"what is over {model.longest_prompt:,} tokens is cut, as in training")
     if "chat" in model.kinds:
-        found = flow.as_asked(flow.recipe_of(opened), model, to.say)
+        found = flow.as_asked(of_task(flow.recipe_of(opened), task), model, to.say)
         rag = found if isinstance(found, Rag) else None
         talk = Conversation(to, model, system, max_tokens, temperature, rag)
         _loop(to, talk.command, talk.answer)

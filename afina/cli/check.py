@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from afina.cli.arguments import Overrides, RecipePath
+from afina.cli.arguments import Overrides, RecipePath, TaskOption
 from afina.cli.terminal import Terminal
 from afina.errors import RequestError
 
@@ -25,6 +25,7 @@ EXAMPLES = (
     "afina check recipe.yaml --review 200 --out review",
     "afina check recipe.yaml --fix --reviewed ana.csv --reviewed luis.csv --out reviewed",
     "afina check recipe.yaml --show-loss --rows 5",
+    "afina check several.yaml --task intent",
     "afina check recipe.yaml --json | jq .dropped",
 )
 
@@ -94,6 +95,7 @@ def verb(
     against: Against = None,
     show_loss: ShowLoss = False,
     rows: LossRows = 3,
+    task: TaskOption = "",
 ) -> None:
     """Nothing is written unless --fix or --out says so, and never over anything. With --fix the rows
     that the recipe drops are left out, and texts decoded wrongly are mended; findings are for a
@@ -105,7 +107,7 @@ def verb(
     """
     from afina import flow
     from afina.cli import draw, draw_data
-    from afina.recipe import load_recipe
+    from afina.recipe import of_task
 
     _refuse_without_fix(fix, {"--remove": remove, "--redact": redact, "--reviewed": reviewed})
     if review is not None and (fix or out is None):
@@ -114,7 +116,7 @@ def verb(
             where="--review",
             do="name one with --out, without --fix",
         )
-    asked = load_recipe(recipe, overrides or (), home=to.home)
+    asked = of_task(flow.read_recipe(recipe, overrides or (), to.home, several=True), task)
     if show_loss:
         shown = flow.show_loss(asked, rows, say=to.say)
         value = {"rows": [draw_data.loss_row(row) for row in shown]}

@@ -37,17 +37,17 @@ def verb(
     Exit code 0: GO, fine-tuning is the way. 1: NO-GO, another way is enough or better, or it is
     not shown. The decision is kept in the home, and afina run notes a NO-GO.
     """
+    from afina import flow
     from afina.cli import draw_decide
     from afina.cli.progress import Progress
     from afina.decide import decide, keep, learning_curve, ranked_bases
-    from afina.recipe import load_recipe
 
     if curve and bases:
         raise RequestError(
             "--curve and --bases each ask for one part", where="afina decide", do="take one of them"
         )
     words = language_named(language)
-    asked = load_recipe(recipe, overrides or (), home=to.home)
+    asked = flow.read_recipe(recipe, overrides or (), to.home)
     with Progress(to) as progress:
         if curve:
             found = learning_curve(asked, to.home, say=progress.say).as_dict()

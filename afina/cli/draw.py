@@ -184,9 +184,18 @@ def interval(score: Mapping[str, Any] | None, sign: str = "") -> str:
 
 
 def report(console: Console, value: Mapping[str, Any]) -> None:
-    """The candidates with their intervals, and the verdict with its reason."""
+    """The candidates with their intervals, and the verdict with its reason; of several tasks those of
+    each, and the verdict on all."""
     from afina.evaluate import table as rows_of
 
+    if "tasks" in value:
+        for task, own in value["tasks"].items():
+            console.print(Text(task, style="bold"))
+            report(console, own)
+            console.print()
+        _verdict(console, value)
+        _stages(console, value)
+        return
     found = rows_of(value)
     drawn = table("candidate", *found.header[1:], right=found.header[1:])
     for number, cells in enumerate(found.rows):
@@ -200,13 +209,32 @@ def report(console: Console, value: Mapping[str, Any]) -> None:
     console.print()
     for change in value.get("rule_changes", ()):
         console.print(Text(change, style="bold red"))
-    verdict = Text("Verdict: ").append(value["verdict"], style=VERDICT_STYLE[value["verdict"]])
-    console.print(verdict.append(f". {value['reason']}"))
+    _verdict(console, value)
     for note in value["notes"]:
         console.print(Text(f"Note: {note}"))
     for finding in value.get("findings", ()):
         for said in finding["said"][bool(finding["alarm"]) :]:
             console.print(Text(f"{finding['name'].replace('_', ' ').capitalize()}: {said}"))
+    _stages(console, value)
+
+
+def _stages(console: Console, value: Mapping[str, Any]) -> None:
+    """What each stage of a sequence reached on the tasks of all, where the run is a later one."""
+    found = value.get("stages")
+    if not found:
+        return
+    heads = [f"{c['task']} ({c['metric']}, {c['stage']})" for c in found["columns"]]
+    drawn = table("after the stage", *heads, right=heads, title="\nStages and tasks")
+    for stage, row in zip(found["stages"], found["matrix"], strict=True):
+        drawn.add_row(escape(stage), *(interval(cell) for cell in row))
+    console.print(drawn)
+    if found["backward_transfer"] is not None:
+        console.print(f"Backward transfer: {found['backward_transfer']:+.3f}")
+
+
+def _verdict(console: Console, value: Mapping[str, Any]) -> None:
+    verdict = Text("Verdict: ").append(value["verdict"], style=VERDICT_STYLE[value["verdict"]])
+    console.print(verdict.append(f". {value['reason']}"))
 
 
 def _probe(value: Mapping[str, Any]) -> Table:

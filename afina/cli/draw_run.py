@@ -98,7 +98,11 @@ def folds(console: Console, found: Mapping[str, Any]) -> None:
     )
 
 
-def data(console: Console, value: Mapping[str, Any]) -> None:
+def data(console: Console, value: Mapping[str, Any], title: str = "Data") -> None:
+    for task, own in value.get("tasks", {}).items():
+        data(console, own, f"Data of {task}")
+    if "tasks" in value:
+        return
     dropped = ", ".join(f"{n:,} {reason}" for reason, n in value["dropped"].items())
     draw.facts(
         console,
@@ -113,7 +117,7 @@ def data(console: Console, value: Mapping[str, Any]) -> None:
             ("replay", replay_line(value.get("replay"))),
             ("made", f"{value['made']:,} of the training rows" if "made" in value else None),
         ],
-        title="Data",
+        title=title,
     )
 
 
@@ -135,6 +139,12 @@ def shown(console: Console, facts: Mapping[str, Any]) -> None:
             ("status", status),
             ("base", facts["base"]),
             ("task", facts["task"]),
+            (
+                "stages",
+                " → ".join([*(s["run"] for s in facts["lineage"]), facts["run"]])
+                if facts["lineage"]
+                else None,
+            ),
             ("folder", facts["folder"]),
         ],
     )
@@ -162,18 +172,20 @@ def compared(console: Console, found: Mapping[str, Any]) -> None:
         names.add_row(escape(key), escape(draw.plain(one)), escape(draw.plain(other)))
     console.print(names if found["recipe"] else "Both were asked the same.")
     console.print()
-    figures = draw.table("score", first, second, "difference", "p")
-    for metric, line in found["scores"].items():
-        cells = [draw.interval(line[side]) for side in ("first", "second")]
-        apart = line["difference"]
-        shown = (
-            ("", "")
-            if apart is None
-            else (draw.interval(apart, sign="+"), f"{apart['p_value']:.3g}")
-        )
-        figures.add_row(escape(metric), *cells, *shown)
-    if found["scores"]:
-        console.print(figures)
+    parts = found.get("tasks", {"": found})
+    for task, pair in parts.items():
+        figures = draw.table("score", first, second, "difference", "p", title=task)
+        for metric, line in pair["scores"].items():
+            cells = [draw.interval(line[side]) for side in ("first", "second")]
+            apart = line["difference"]
+            shown = (
+                ("", "")
+                if apart is None
+                else (draw.interval(apart, sign="+"), f"{apart['p_value']:.3g}")
+            )
+            figures.add_row(escape(metric), *cells, *shown)
+        if pair["scores"]:
+            console.print(figures)
     costs = {k: v for k, v in found["train"].items() if None not in v}
     if costs:
         console.print()
@@ -181,7 +193,10 @@ def compared(console: Console, found: Mapping[str, Any]) -> None:
         for key, pair in costs.items():
             took.add_row(key.replace("_", " "), *(draw.plain(v) for v in pair))
         console.print(took)
-    if found["refused"]:
-        console.print(Text(f"\n{found['refused']}", style="yellow"))
-    if found["said"]:
-        console.print(Text(f"\n{found['said']}"))
+    for pair in parts.values():
+        if pair["refused"]:
+            console.print(Text(f"\n{pair['refused']}", style="yellow"))
+        if pair["said"]:
+            console.print(Text(f"\n{pair['said']}"))
+    if not parts:
+        console.print(Text("\nNo task of the two has the same sealed test.", style="yellow"))

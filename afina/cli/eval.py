@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from afina.cli.arguments import Language, RunName
+from afina.cli.arguments import Language, RunName, TaskOption
 from afina.cli.terminal import Terminal
 from afina.errors import RequestError
 
@@ -33,6 +33,7 @@ def verb(
     candidate: Annotated[
         str, typer.Option(help="With --tests: who is asked, tuned or a baseline.")
     ] = "tuned",
+    task: TaskOption = "",
 ) -> int:
     """Writes report.json and report.html into the run's folder. With --tests the sealed test stays
     shut: the file is asked, and what failed is listed.
@@ -46,18 +47,24 @@ def verb(
 
     opened = Run.open(to.home, run)
     if tests is not None:
-        found = flow.try_expectations(opened, str(tests), candidate, say=to.say)
+        found = flow.try_expectations(opened, str(tests), candidate, task=task, say=to.say)
         to.answer(found, lambda console: draw_run.expectations(console, found))
         return 1 if found["failed"] else 0
-    if candidate != "tuned":
-        raise RequestError("goes with --tests", where="--candidate", do="add --tests FILE")
+    if candidate != "tuned" or task:
+        where = "--task" if task else "--candidate"
+        raise RequestError("goes with --tests", where=where, do="add --tests FILE")
     with Progress(to) as progress:
-        report = flow.evaluate(opened, say=progress.say, language=language).as_dict()
+        flow.evaluate(opened, say=progress.say, language=language)
+    report = opened.read("report.json")
     outcome = {"run": opened.id, "folder": str(opened.folder), "report": report}
     to.answer(outcome, lambda console: draw_run.measured(console, opened, report))
-    return 1 if flow.gate_says_no(outcome, goal_was_stated=_goal_was_stated(opened)) else 0
+    return 1 if flow.gate_says_no(outcome, _stated_goals(opened)) else 0
 
 
-def _goal_was_stated(run: Run) -> bool:
-    """Whether the user's recipe had a goal: the plan notes who chose each value."""
-    return any(d["key"] == "goal" and d["chosen"] for d in run.read("plan.json")["derived"])
+def _stated_goals(run: Run) -> list[str]:
+    """The tasks for which the user's recipe had a goal: the plan notes who chose each value."""
+    from afina import flow
+
+    chosen = {d["key"] for d in run.read("plan.json")["derived"] if d["chosen"]}
+    tasks = flow.recipe_of(run).parts
+    return [t for t in tasks if (f"tasks.{t}.goal" if t else "goal") in chosen]

@@ -50,9 +50,9 @@ def _summary(run: Run) -> dict[str, Any]:
         "folder": str(run.folder),
         "status": run.status,
         "name": recipe.get("name"),
-        "task": (recipe.get("task") or {}).get("name"),
+        "task": (recipe.get("task") or {}).get("name") or ", ".join(recipe.get("tasks") or ()),
         "method": (recipe.get("method") or {}).get("name"),
-        "base": recipe.get("base"),
+        "base": _named(recipe.get("base")),
         "metric": metric,
         "value": score.get("value"),
         "low": score.get("low"),
@@ -72,12 +72,20 @@ def facts_of(run: Run) -> dict[str, Any]:
         "estimate": (read_if_there(run, "plan.json") or {}).get("estimate"),
         "train": read_if_there(run, "train.json"),
         "report": read_if_there(run, "report.json"),
+        "lineage": read_if_there(run, "lineage.json") or [],
         "error": next((e["error"] for e in reversed(events) if e.get("error")), None),
         "alerts": [e["message"] for e in events if e.get("event") == "overfitting"],
         "files": sorted(
             str(p.relative_to(run.folder)) for p in run.folder.rglob("*") if p.is_file()
         ),
     }
+
+
+def _named(base: str | None) -> str | None:
+    """A base as a person names it: of a run, its id and not its folder."""
+    if base is None or not base.startswith("run:"):
+        return base
+    return f"run:{Path(base.removeprefix('run:')).name}"
 
 
 def tuned_scores(report: Mapping[str, Any]) -> dict[str, Any]:

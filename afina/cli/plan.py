@@ -12,8 +12,7 @@ def verb(to: Terminal, recipe: RecipePath, overrides: Overrides = None) -> None:
     """Nothing is written. Values in colour are derived; the others are the recipe's own."""
     from afina import flow
     from afina.cli import draw
-    from afina.recipe import load_recipe
 
-    asked = load_recipe(recipe, overrides or (), home=to.home)
+    asked = flow.read_recipe(recipe, overrides or (), to.home, several=True)
     plan = flow.prepare(asked, to.home, say=to.say).plan.as_dict()
     to.answer(plan, lambda console: draw.plan(console, plan))

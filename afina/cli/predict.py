@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from afina.cli.arguments import Documents, RunName
+from afina.cli.arguments import Documents, RunName, TaskOption
 from afina.cli.terminal import Terminal, as_json
 from afina.errors import RequestError
 
@@ -22,6 +22,7 @@ EXAMPLES = (
     "afina predict last questions.txt",
     "afina predict soporte new-tickets.csv --out answers.jsonl",
     "afina predict last questions.txt --documents ./manuals",
+    "afina predict last questions.txt --task intent",
     'echo "enciende la luz de la cocina" | afina predict last -',
 )
 
@@ -40,6 +41,7 @@ def verb(
     ] = None,
     documents: Documents = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions answered at once.")] = 32,
+    task: TaskOption = "",
 ) -> None:
     """Text (one question a line), CSV, TSV, JSON, JSONL or Parquet; through a pipe each line is a
     text or a JSON object. Columns that hold right answers are not shown to the model. Answers are
@@ -49,16 +51,17 @@ def verb(
     from afina.baselines.rag import over_documents
     from afina.data.asked import asked_in_lines, read_asked
     from afina.models.predictor import TunedModel
+    from afina.recipe import of_task
     from afina.store import Run
 
     opened = Run.open(to.home, run)
-    recipe = flow.recipe_of(opened)
+    recipe = of_task(flow.recipe_of(opened), task)
     columns = recipe.data.columns
     asked = asked_in_lines(sys.stdin, columns) if file == "-" else read_asked(file, columns)
     questions = list(asked)  # all of them are checked before the first is answered
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")
-    tuned = TunedModel.open(opened.model_folder)
+    tuned = TunedModel.open(opened.model_folder, task=task)
     tuned.candidates = flow.candidates_of(opened)
     model: Predictor = (
         over_documents(tuned, documents, recipe, say=to.say)

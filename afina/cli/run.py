@@ -39,13 +39,13 @@ def verb(
     from afina import flow
     from afina.cli import draw_run
     from afina.cli.progress import Progress
-    from afina.recipe import load_recipe
+    from afina.recipe import of_task
 
-    asked = load_recipe(recipe, overrides or (), home=to.home)
+    asked = flow.read_recipe(recipe, overrides or (), to.home, several=True)
     if folds is not None:
         with Progress(to) as progress:
             found = flow.cross_validate(
-                asked, to.home, folds, watch=progress.step, say=progress.say
+                of_task(asked, ""), to.home, folds, watch=progress.step, say=progress.say
             )
         to.answer({"folds": found}, lambda console: draw_run.folds(console, found))
         return 0
@@ -54,4 +54,5 @@ def verb(
             asked, to.home, watch=progress.step, say=progress.say, language=language
         )
     to.answer(outcome, lambda console: draw_run.outcome(console, run, outcome))
-    return 1 if flow.gate_says_no(outcome, goal_was_stated=asked.goal is not None) else 0
+    goals = [task for task, part in asked.parts.items() if part.goal is not None]
+    return 1 if flow.gate_says_no(outcome, goals) else 0

@@ -51,7 +51,8 @@ def verb(
     """Address and port are those of the recipe unless given. Point any OpenAI client at
     http://HOST:PORT/v1; a page to try the model is at http://HOST:PORT/. Ctrl-C stops. With --json
     the object with the address is printed as soon as the server listens. With --documents each
-    chat is answered from passages that fit its last question; the answer names them.
+    chat is answered from passages that fit its last question; the answer names them. Of a run of
+    several tasks each is a model of its own, called RUN:TASK, over one body.
     """
     from afina.recipe import Serve
     from afina.serve import serve
@@ -87,14 +88,11 @@ def _opened(
         raise RequestError(
             "there is no model to serve", where="afina serve", do="name a run, or --base BASE"
         )
-    opened = [(name, Run.open(to.home, name)) for name in runs]
-    models: list[tuple[TunedModel, Recipe | None]] = [
-        (
-            TunedModel.open(run.model_folder, name=name if name != "last" else run.id),
-            flow.recipe_of(run),
-        )
-        for name, run in opened
-    ]
+    models: list[tuple[TunedModel, Recipe | None]] = []
+    for name in runs:
+        run = Run.open(to.home, name)
+        own = TunedModel.open_all(run.model_folder, name=name if name != "last" else run.id)
+        models += [(own[task], part) for task, part in flow.recipe_of(run).parts.items()]
     if base is not None:
         models.append((open_untuned(base, say=to.say), None))
     return models

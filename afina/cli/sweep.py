@@ -21,12 +21,12 @@ def verb(
     The same command goes on with a sweep that was stopped or killed, and with more trials once they
     are asked for. The trials are kept in the home, with a page that draws them.
     """
+    from afina import flow
     from afina.cli import draw_sweep
     from afina.cli.progress import Progress
-    from afina.recipe import load_recipe
     from afina.sweep import sweep
 
-    asked = load_recipe(recipe, overrides or (), home=to.home)
+    asked = flow.read_recipe(recipe, overrides or (), to.home)
     with Progress(to) as progress:
         found = sweep(
             asked,

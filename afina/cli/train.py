@@ -32,7 +32,6 @@ def verb(
     from afina import flow
     from afina.cli import draw_run
     from afina.cli.progress import Progress
-    from afina.recipe import load_recipe
 
     if (recipe is None) == (resume is None):
         raise RequestError(
@@ -51,6 +50,6 @@ def verb(
             run, outcome = flow.resume(to.home, resume, watch=progress.step, say=progress.say)
         else:
             assert recipe is not None
-            asked = load_recipe(recipe, overrides or (), home=to.home)
+            asked = flow.read_recipe(recipe, overrides or (), to.home, several=True)
             run, outcome = flow.train(asked, to.home, watch=progress.step, say=progress.say)
     to.answer(outcome, lambda console: draw_run.trained(console, run, outcome))

@@ -101,9 +101,13 @@ class Bench:
         from afina.train.plan import make_plan
 
         recipe = self.recipe.model_copy(
-            update={"method": method, "train": self.recipe.train.model_copy(update=train)}
+            update={
+                "task": self.task,
+                "method": method,
+                "train": self.recipe.train.model_copy(update=train),
+            }
         )
-        return make_plan(recipe, self.task, self.base, rows, self.choosing, 0, self.machine)
+        return make_plan(recipe, self.base, {"": rows}, {"": self.choosing}, 0, self.machine)
 
     def trial(
         self, name: str, method: Method | None, examples: Sequence[Example], share: float
@@ -127,7 +131,8 @@ class Bench:
         run.write("plan.json", plan.as_dict())
         with run.lock():
             run.set_status("running")
-            figures = train_run(plan, self.base, rows, self.choosing, run, renderer=self.renderer)
+            parts = {"": rows}, {"": self.choosing}
+            figures = train_run(plan, self.base, *parts, run, renderer=self.renderer)
             settle_threshold(run, plan.recipe.task, self.base, self.choice[:MOST_CHOICE])
             run.set_status("succeeded")
         losses = tuple(m["validation_loss"] for m in run.metrics() if "validation_loss" in m)

@@ -11,6 +11,13 @@ from afina.evaluate.paired import Comparison
 from afina.evaluate.report import CandidateResult, Report, Score, Verdict
 from afina.evaluate.scorer import Context, Scorer
 from afina.evaluate.scorers import SCORERS, choose
+from afina.evaluate.several import (
+    Reports,
+    by_task,
+    html_of_several,
+    read_report,
+    together,
+)
 from afina.evaluate.statement import Statement
 from afina.evaluate.terminal import Table, table
 
@@ -20,13 +27,18 @@ __all__ = [
     "Comparison",
     "Context",
     "Report",
+    "Reports",
     "Score",
     "Scorer",
     "Statement",
     "Table",
     "Verdict",
+    "by_task",
     "choose",
     "evaluate",
     "html",
+    "html_of_several",
+    "read_report",
     "table",
+    "together",
 ]

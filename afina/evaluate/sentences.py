@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from afina.evaluate.finding_words import FINDING_SENTENCES
+from afina.evaluate.words_of_runs import OF_RUNS
 
 SENTENCES: Mapping[str, tuple[str, str]] = {
     # the rule
@@ -248,6 +249,7 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "a row has {tokens:count} tokens and the base takes {most:count}",
         "una fila tiene {tokens:count} tokens y la base admite {most:count}",
     ),
+    **OF_RUNS,
     # what training warned of
     "overfitting": (
         "Validation loss rises ({before:plain} to {after:plain}) while training loss falls "

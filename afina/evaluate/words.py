@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from afina.evaluate.finding_words import FINDING_WORDS
+from afina.evaluate.words_of_runs import RUNS
 
 WORDS: Mapping[str, tuple[str, str]] = {
     # the page
@@ -20,6 +21,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "base": ("Base model", "Modelo base"),
     "method": ("Method", "Método"),
     "of": ("of", "de"),
+    **RUNS,
     # verdict
     "verdict": ("Verdict", "Veredicto"),
     "ship": ("Ship", "Adelante"),

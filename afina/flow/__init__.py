@@ -7,13 +7,14 @@ any step works inside, nor who is watching.
 from afina.flow.erasure import Trace, trace
 from afina.flow.folds import cross_validate
 from afina.flow.judging import FORM, KEY, read_forms, write_form
+from afina.flow.lineage import located, read_recipe, stages_of
 from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, try_expectations, write_html
 from afina.flow.mending import against, fix, restore, write_findings
 from afina.flow.passages import as_asked
 from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
 from afina.flow.promoting import promote
-from afina.flow.record import candidates_of, recipe_of, reopen_dataset
+from afina.flow.record import candidates_of, recipe_of, reopen_datasets
 from afina.flow.reviewing import read_review, write_review
 from afina.flow.training import outcome_of, resume, train
 
@@ -31,18 +32,21 @@ __all__ = [
     "evaluate",
     "fix",
     "gate_says_no",
+    "located",
     "outcome_of",
     "prepare",
     "promote",
     "read_forms",
+    "read_recipe",
     "read_review",
     "recipe_of",
-    "reopen_dataset",
+    "reopen_datasets",
     "restore",
     "resume",
     "run_recipe",
     "show_loss",
     "special_tokens",
+    "stages_of",
     "trace",
     "train",
     "try_expectations",

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.store import Run
 
-SALT, INDEX = "trace.salt", "data/held.json"
+SALT, INDEX = "trace.salt", "held.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """One run in whose data the record stood."""
+    """One run in whose data the record stood; of several tasks, the data of one of them."""
 
     run: str
     folder: str
@@ -48,12 +48,12 @@ class Trace:
         return {"runs": [asdict(held) for held in self.held], "unknown": list(self.unknown)}
 
 
-def write_index(run: Run, dataset: Dataset) -> None:
-    """Note in the run which personal values its data hold, as salted hashes."""
+def write_index(run: Run, dataset: Dataset, folder: str) -> None:
+    """Note in a folder of the run which personal values its data hold, as salted hashes."""
     from afina.data.personal import index
 
     if dataset.check.quality is not None:
-        run.write(INDEX, index(dataset.check.quality.personal, _salt(run.home)))
+        run.write(f"{folder}/{INDEX}", index(dataset.check.quality.personal, _salt(run.home)))
 
 
 def trace(home: Path, *, value: str | None = None, row: str | None = None) -> Trace:
@@ -61,7 +61,6 @@ def trace(home: Path, *, value: str | None = None, row: str | None = None) -> Tr
 
     Raises RequestError unless exactly one of both is given.
     """
-    from afina.data.personal import parts_with, salt_name
     from afina.store import Registry, Run
     from afina.store.find import run_folders
 
@@ -76,29 +75,39 @@ def trace(home: Path, *, value: str | None = None, row: str | None = None) -> Tr
     held, unknown = [], []
     for folder in run_folders(home):
         run = Run.open(home, folder)
-        if not (run.folder / "data/splits.json").is_file():
+        folders = sorted(p.parent for p in (run.folder / "data").rglob("splits.json"))
+        found = [_parts(place, value, row, salt) for place in folders]
+        if not found or None in found:
             unknown.append(run.id)
             continue
-        if row is not None:
-            parts = [part for part, ids in run.read("data/splits.json").items() if row in ids]
-        else:
-            stored = run.read(INDEX) if (run.folder / INDEX).is_file() else None
-            if stored is None or stored["salt"] != salt_name(salt):
-                unknown.append(run.id)
-                continue
-            parts = parts_with(value or "", stored, salt)
-        if parts:
-            held.append(_held(run, parts, promoted))
+        for place, parts in zip(folders, found, strict=True):
+            if parts:
+                held.append(_held(run, place, parts, promoted))
     return Trace(tuple(held), tuple(unknown))
 
 
-def _held(run: Run, parts: list[str], promoted: dict[str, str]) -> Held:
+def _parts(folder: Path, value: str | None, row: str | None, salt: bytes) -> list[str] | None:
+    """In which parts of the data of one task it stood; None where that was not noted."""
+    from afina.data.personal import parts_with, salt_name
+    from afina.store.durable import read_json
+
+    if row is not None:
+        return [part for part, ids in read_json(folder / "splits.json").items() if row in ids]
+    stored = read_json(folder / INDEX) if (folder / INDEX).is_file() else None
+    if stored is None or stored["salt"] != salt_name(salt):
+        return None
+    return parts_with(value or "", stored, salt)
+
+
+def _held(run: Run, folder: Path, parts: list[str], promoted: dict[str, str]) -> Held:
+    from afina.store.durable import read_json
+
     return Held(
         run.id,
         str(run.folder),
         run.status,
         tuple(parts),
-        run.read("data/fingerprint.json")["fingerprint"],
+        str(read_json(folder / "fingerprint.json")["fingerprint"]),
         run.model_folder.is_dir(),
         tuple(sorted(name for name, run_id in promoted.items() if run_id == run.id)),
     )

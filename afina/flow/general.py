@@ -27,7 +27,8 @@ def with_probe(plan: Plan, base: Base, renderer: ChatRenderer) -> Plan:
     recipe = plan.recipe
     if not recipe.writes:
         return plan
-    wished = recipe.evaluate.probe
+    parts = recipe.parts
+    wished = next(iter(parts.values())).evaluate.probe
     if isinstance(wished, bool):
         wished = PROBE_ITEMS * wished
     whole = _seconds(PROBE_ITEMS, plan, base, renderer)
@@ -38,9 +39,11 @@ def with_probe(plan: Plan, base: Base, renderer: ChatRenderer) -> Plan:
     )
     reason = takes if wished is None else f"as the recipe says; {takes}"
     line = Derived("evaluate.probe", items, reason, wished is not None, "items")
-    evaluation = recipe.evaluate.model_copy(update={"probe": items})
-    recipe = recipe.model_copy(update={"evaluate": evaluation})
-    return replace(plan, recipe=recipe, derived=(*plan.derived, line))
+    for number, (name, part) in enumerate(parts.items()):  # one model: asked once, with the first
+        asked = {"probe": items if number == 0 else 0}
+        evaluation = part.evaluate.model_copy(update=asked)
+        parts[name] = part.model_copy(update={"evaluate": evaluation})
+    return replace(plan, recipe=recipe.with_parts(parts), derived=(*plan.derived, line))
 
 
 def _seconds(items: int, plan: Plan, base: Base, renderer: ChatRenderer) -> float:
@@ -88,9 +91,9 @@ def open_base(recipe: Recipe, device: str, length: int = 0) -> General:
     return General(model, length or WINDOW)
 
 
-def open_tuned(run: Run, length: int = 0) -> General:
-    """What was tuned from it."""
+def open_tuned(run: Run, task: str, length: int = 0) -> General:
+    """What was tuned from it; ``task``: of several."""
     from afina.models.general import WINDOW, General
     from afina.models.predictor import TunedModel
 
-    return General(TunedModel.open(run.model_folder).model, length or WINDOW)
+    return General(TunedModel.open(run.model_folder, task=task).model, length or WINDOW)

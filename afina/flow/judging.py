@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from afina.errors import DataError, RequestError, RunError
 from afina.flow.measuring import candidates, recipe_to_measure
 from afina.flow.preparing import Say, silent
-from afina.flow.record import recipe_of, reopen_dataset
+from afina.flow.record import recipe_of, reopen_datasets
+from afina.recipe import of_task
 
 if TYPE_CHECKING:
     from afina.evaluate.blind import Key
@@ -44,14 +45,14 @@ def write_form(
     from afina.evaluate.figures import language_named
     from afina.models.context import base_of
 
-    recipe = recipe_to_measure(run)
+    recipe = of_task(recipe_to_measure(run), "")
     opens_in = language_named(language)
     names = (*(recipe.evaluate.baselines or ()), *recipe.task.baselines())
     rival = against or next((n for n in ("zero_shot", "base", *names) if n in names), None)
     if rival is None:
         raise RequestError("there is no baseline to compare with", where="--against", do="name one")
     base = base_of(recipe, say=say)
-    pair = candidates(run, recipe, reopen_dataset(run), base, say, rivals=(rival,))
+    pair = candidates(run, "", recipe, reopen_datasets(run)[""], base, say, rivals=(rival,))
     make_new(folder)
     asked, facts = _questions(run, base, questions, rows, seed)
     said = []
@@ -75,12 +76,12 @@ def _questions(
     from afina.data.asked import read_asked
     from afina.flow.lengths import measurable
 
-    recipe = recipe_of(run)
+    recipe = of_task(recipe_of(run), "")
     if source is not None:
         found = [asked for _, asked in read_asked(source, recipe.data.columns)]
         facts = {"questions": Path(source).name}
     else:
-        dataset = reopen_dataset(run)
+        dataset = reopen_datasets(run)[""]
         test = dataset.test.open(by=f"blind comparison of {run.id}")
         run.event("test_opened", sha256=dataset.test.sha256, rows=len(test))
         kept = measurable(test, recipe.task, base, recipe)
@@ -167,4 +168,4 @@ def _judge(model: str, home: Path, say: Say) -> Predictor:
         raise RequestError(
             f"{model} writes no text, so it cannot judge", where="--model", do="name another"
         )
-    return as_asked(recipe_of(run), tuned, say)
+    return as_asked(of_task(recipe_of(run), ""), tuned, say)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -10,33 +10,37 @@ from typing import TYPE_CHECKING, Any
 from afina.errors import RequestError, RunError, nearest
 from afina.flow.general import long_probe_of, open_base, open_tuned
 from afina.flow.lengths import measurable
+from afina.flow.lineage import earlier
 from afina.flow.passages import as_asked
 from afina.flow.preparing import Say, silent
 from afina.flow.record import (
-    TESTS,
     command_of,
+    data_folder,
+    fingerprint_of,
     folder_bytes,
     recipe_of,
     record,
-    reopen_dataset,
+    reopen_datasets,
     rows_made,
     rule_changes,
+    tests_note,
 )
-from afina.recipe import Recipe
+from afina.flow.stages import measure_stages
+from afina.recipe import Recipe, of_task
 from afina.types import Example, Task
 
 if TYPE_CHECKING:
     from afina.baselines import Baseline
     from afina.data import Dataset
-    from afina.evaluate import Report
+    from afina.evaluate import Report, Reports
     from afina.evaluate.probe import Pair
     from afina.models.sources import Base
     from afina.store import Run
     from afina.train.machine import MemoryPeak
 
 
-def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
-    """Measure a run's model and its baselines on the sealed test; write the report.
+def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report | Reports:
+    """Measure a run's model and its baselines on the sealed test of each task; write the report.
 
     Raises RunError while another process works on the run.
     """
@@ -44,21 +48,43 @@ def evaluate(run: Run, *, say: Say = silent, language: str = "en") -> Report:
         return _evaluate(run, say, language)
 
 
-def _evaluate(run: Run, say: Say, language: str) -> Report:
-    from afina.evaluate.expectations import read_expectations
+def _evaluate(run: Run, say: Say, language: str) -> Report | Reports:
+    from afina.evaluate import together
     from afina.models.context import base_of
 
-    recipe = recipe_to_measure(run)
+    recipe, before = recipe_to_measure(run), earlier(run)
+    datasets = reopen_datasets(run)
+    base = base_of(recipe, say=say)
+    reports = {}
+    for name, view in recipe.parts.items():
+        if name:
+            say(f"task {name}")
+        reports[name] = _measure(run, name, view, datasets[name], base, say)
+    for name, each in reports.items():
+        run.write(f"rows-{name}.json" if name else "rows.json", each.kept)
+    report = together(reports)
+    stages = measure_stages(run, before, report, say)
+    run.write("report.json", report.as_dict() | ({"stages": stages} if stages else {}))
+    write_html(run, report, datasets, language)
+    record(run, recipe, {"status": "succeeded", **_headline(report)})
+    run.seal({"command": command_of(run), "data": fingerprint_of(datasets)})
+    return report
+
+
+def _measure(run: Run, name: str, recipe: Recipe, dataset: Dataset, base: Base, say: Say) -> Report:
+    """The report of one task of a run."""
+    from afina.evaluate.expectations import read_expectations
+
     expectations = None
     if recipe.evaluate.tests is not None:
-        stated = run.read(TESTS)["sha256"] if (run.folder / TESTS).is_file() else ""
+        noted = tests_note(name)
+        stated = run.read(noted)["sha256"] if (run.folder / noted).is_file() else ""
         expectations = replace(read_expectations(recipe.evaluate.tests, recipe.task), stated=stated)
-    dataset = reopen_dataset(run)
-    base = base_of(recipe, say=say)
-    changed = rule_changes(run, recipe, dataset)
-    run.event("test_opened", sha256=dataset.test.sha256, rows=len(dataset.test))
-    report = judged(
-        candidates(run, recipe, dataset, base, say),
+    changed = rule_changes(run, recipe, dataset, name)
+    opened = {"sha256": dataset.test.sha256, "rows": len(dataset.test)}
+    run.event("test_opened", **opened, **({"task": name} if name else {}))
+    return judged(
+        candidates(run, name, recipe, dataset, base, say),
         recipe,
         dataset,
         base,
@@ -66,15 +92,9 @@ def _evaluate(run: Run, say: Say, language: str) -> Report:
         part=run,
         say=say,
         expectations=expectations,
-        probed=probed(run, recipe, base, say),
+        probed=probed(run, name, recipe, base, say),
         changed=changed,
     )
-    run.write("report.json", report.as_dict())
-    run.write("rows.json", report.kept)
-    write_html(run, report, dataset, language)
-    record(run, recipe, {"status": "succeeded", **_headline(report)})
-    run.seal({"command": command_of(run), "data": dataset.fingerprint})
-    return report
 
 
 def judged(
@@ -115,14 +135,20 @@ def judged(
 
 
 def try_expectations(
-    run: Run, tests: str | None = None, candidate: str = "tuned", *, say: Say = silent
+    run: Run,
+    tests: str | None = None,
+    candidate: str = "tuned",
+    *,
+    task: str = "",
+    say: Say = silent,
 ) -> dict[str, Any]:
-    """Ask one candidate of a run a file of expectations (left out: the recipe's); the sealed test
-    stays shut. Raises RequestError for a name that is no candidate or without any file."""
+    """Ask one candidate of a run (``task``: of several) a file of expectations (left out: the
+    recipe's); the sealed test stays shut. Raises RequestError for a name that is no candidate or
+    without any file."""
     from afina.evaluate.expectations import read_expectations
     from afina.models.context import base_of
 
-    recipe = recipe_to_measure(run)
+    recipe = of_task(recipe_to_measure(run), task)
     path = tests or recipe.evaluate.tests
     if path is None:
         raise RequestError(
@@ -130,8 +156,8 @@ def try_expectations(
         )
     expectations = read_expectations(path, recipe.task)
     rivals = () if candidate == "tuned" else (candidate,)
-    base, dataset = base_of(recipe, say=say), reopen_dataset(run)
-    *_, asked = candidates(run, recipe, dataset, base, say, rivals=rivals)
+    base, dataset = base_of(recipe, say=say), reopen_datasets(run)[task]
+    *_, asked = candidates(run, task, recipe, dataset, base, say, rivals=rivals)
     return expectations.tried(asked, recipe.task)
 
 
@@ -155,6 +181,7 @@ ASK_THE_BASE = frozenset(
 
 def candidates(
     run: Run,
+    task: str,
     recipe: Recipe,
     dataset: Dataset,
     base: Base,
@@ -164,14 +191,18 @@ def candidates(
 ) -> list[Candidate]:
     """The tuned model and the baselines, each opened when its turn comes and let go after it.
 
-    ``rivals``: baselines in place of the recipe's. Raises RequestError for a name that is none.
+    ``task``: of several; ``rivals``: baselines in place of the recipe's. Raises RequestError for a name
+    that is none.
     """
     from afina.models.predictor import TunedModel
 
     assert recipe.method is not None
     own = folder_bytes(run.model_folder) + (base.bytes if recipe.method.adapter else 0)
     tuned = Candidate(
-        "tuned", lambda: as_asked(recipe, TunedModel.open(run.model_folder), say), say, own
+        "tuned",
+        lambda: as_asked(recipe, TunedModel.open(run.model_folder, task=task), say),
+        say,
+        own,
     )
     return [tuned, *baselines(recipe, dataset, base, say, rivals=rivals)]
 
@@ -228,7 +259,7 @@ def build_asked(
     )
 
 
-def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Pair]:
+def probed(run: Run, task: str, recipe: Recipe, base: Base, say: Say) -> list[Pair]:
     """What the base and the tuned model are both asked: the general probe, and with a longer context
     what shows how far it is read."""
     from afina.evaluate.probe import Pair, Probe
@@ -242,7 +273,7 @@ def probed(run: Run, recipe: Recipe, base: Base, say: Say = silent) -> list[Pair
             probe,
             (
                 Candidate(f"the base on {what}", lambda: open_base(recipe, device, length), say),
-                Candidate(f"tuned on {what}", lambda: open_tuned(run, length), say),
+                Candidate(f"tuned on {what}", lambda: open_tuned(run, task, length), say),
             ),
             length,
         )
@@ -299,9 +330,11 @@ class Candidate:
         gc.collect()
 
 
-def write_html(run: Run, report: Report, dataset: Dataset, language: str) -> None:
-    """Draw report.html from what the run holds."""
-    from afina.evaluate import html
+def write_html(
+    run: Run, report: Report | Reports, datasets: Mapping[str, Dataset], language: str
+) -> None:
+    """Draw report.html from what the run holds; of several tasks also a page for each."""
+    from afina.evaluate import Reports, html, html_of_several
     from afina.store import versions
 
     plan = run.read("plan.json")
@@ -313,25 +346,43 @@ def write_html(run: Run, report: Report, dataset: Dataset, language: str) -> Non
         "train": run.read("train.json"),
         "metrics": list(run.metrics()),
         "events": [e for e in run.events() if e.get("event") == "overfitting"],
-        "data": {
-            **run.read("data/check.json"),
-            "train": len(dataset.train),
-            "validation": len(dataset.validation),
-            "test": len(dataset.test),
-            "split": dataset.split,
-            "fingerprint": dataset.fingerprint,
-            **rows_made(run),
-        },
         "base": plan["base"],
         "machine": plan["machine"],
         "command": command_of(run),
         "versions": versions(),
+        "stages": run.read("report.json").get("stages"),
     }
-    run.write("report.html", html(report.as_dict(), facts, language=language))
+    for name, each in (report.tasks if isinstance(report, Reports) else {"": report}).items():
+        own = {**facts, "data": _facts_of(run, name, datasets[name])}
+        if name:
+            own |= {"task": name, "recipe": plan["recipe"]["tasks"][name]}
+        page = html(each.as_dict(), own, language=language)
+        run.write(f"report-{name}.html" if name else "report.html", page)
+    if isinstance(report, Reports):
+        run.write("report.html", html_of_several(report, facts, language))
 
 
-def _headline(report: Report) -> dict[str, Any]:
-    value = report.as_dict()
-    tuned = next(c for c in value["candidates"] if c["name"] == "tuned")
-    score = tuned["scores"].get(value["metric"], {})
-    return {"metric": value["metric"], "value": score.get("value"), "verdict": value["verdict"]}
+def _facts_of(run: Run, name: str, dataset: Dataset) -> dict[str, Any]:
+    """What the page says of the data of one task."""
+    return {
+        **run.read(f"{data_folder(name)}/check.json"),
+        "train": len(dataset.train),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
+        "split": dataset.split,
+        "fingerprint": dataset.fingerprint,
+        **rows_made(run, name),
+    }
+
+
+def _headline(report: Report | Reports) -> dict[str, Any]:
+    from afina.evaluate import Reports
+
+    if isinstance(report, Reports):
+        return {"verdict": report.verdict}
+    score = report.candidate("tuned").scores.get(report.metric)
+    return {
+        "metric": report.metric,
+        "value": None if score is None else score.value,
+        "verdict": report.verdict,
+    }

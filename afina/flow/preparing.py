@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -37,9 +37,23 @@ class Prepared:
     """Everything that training needs, derived and checked, with nothing written yet."""
 
     plan: Plan
-    dataset: Dataset
+    parts: Mapping[str, PartRows]
+    """What each task learns from, by its name in ``Recipe.parts``."""
     base: Base
     renderer: ChatRenderer
+
+    @property
+    def only(self) -> PartRows:
+        """Of a recipe of one task."""
+        (part,) = self.parts.values()
+        return part
+
+
+@dataclass(frozen=True)
+class PartRows:
+    """The data of one task, and its rows as they are learned."""
+
+    dataset: Dataset
     rows: Rows
     validation: Rows
     documents: str = ""
@@ -115,13 +129,14 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[Loss
     Raises DataError for rows whose answer would be cut off or whose loss is empty.
     """
     ready = prepare(recipe, Path.cwd(), say=say)
+    part = ready.only
     if ready.plan.recipe.task.head != "tokens":
         raise DataError(
             "a task that writes no text has no tokens of an answer in the loss",
             where="task",
             do="--show-loss is for task: generate and task: transform",
         )
-    where = {e.id: e.where for e in ready.learned}
+    where = {e.id: e.where for e in part.learned}
     return [
         LossRow(
             where[row.row],
@@ -129,7 +144,7 @@ def show_loss(recipe: Recipe, count: int = 3, *, say: Say = silent) -> list[Loss
             len(row.ids),
             sum(t >= 0 for t in row.targets),
         )
-        for row in ready.rows.kept[:count]
+        for row in part.rows.kept[:count]
     ]
 
 
@@ -145,14 +160,21 @@ def prepare(recipe: Recipe, home: Path, *, say: Say = silent, thorough: bool = F
 class Ground:
     """What recipes that differ only in how they train stand on: read, fetched and measured once."""
 
-    dataset: Dataset
+    datasets: Mapping[str, Dataset]
+    """The data of each task, by its name in ``Recipe.parts``."""
     base: Base
     renderer: ChatRenderer
     machine: Machine
     say: Say
-    made: Made | None
-    known: dict[str, tuple[Rows, Rows, str, tuple[str, ...]]] = field(default_factory=dict)
+    made: Mapping[str, Made | None]
+    known: dict[str, tuple[PartRows, tuple[str, ...]]] = field(default_factory=dict)
     """Rows as tokens, with what the plan says of the rows."""
+
+    @property
+    def dataset(self) -> Dataset:
+        """Of a recipe of one task."""
+        (dataset,) = self.datasets.values()
+        return dataset
 
     @classmethod
     def of(cls, recipe: Recipe, home: Path, *, say: Say, thorough: bool = False) -> Ground:
@@ -163,60 +185,89 @@ class Ground:
         from afina.models.masked import check_objective
         from afina.train.machine import probe
 
-        dataset = prepare_data(
-            recipe.data, recipe.task, shapes=recipe.shapes, fields=recipe.fields, thorough=thorough
-        )
-        _check_evaluation(recipe, dataset)
+        datasets = {}
+        for name, view in recipe.parts.items():
+            datasets[name] = prepare_data(
+                view.data,
+                view.task,
+                shapes=view.shapes,
+                fields=view.fields,
+                thorough=thorough,
+            )
+            _check_evaluation(view, datasets[name])
+        recipe = _with_data(recipe, datasets)
         base = base_of(recipe, say=say)
-        check_kind(base, dataset.task, recipe.method)
-        check_objective(base, dataset.task, recipe.objective)
+        check_kind(base, recipe.learned, recipe.method)
         renderer = load_renderer(base)
-        _check_calls(dataset, renderer)
-        made = made_rows(recipe, dataset, say)
+        made = {}
+        for name, view in recipe.parts.items():
+            check_objective(base, view.task, recipe.objective)
+            _check_calls(datasets[name], renderer)
+            made[name] = made_rows(view, datasets[name], say)
         machine = probe(recipe.train.device, home, recipe.train.threads)
-        return cls(dataset, base, renderer, machine, say, made)
+        return cls(datasets, base, renderer, machine, say, made)
 
     def for_rows(self, recipe: Recipe, dataset: Dataset) -> Ground:
-        """The same for other rows of the same file."""
-        made = made_rows(recipe, dataset, self.say)
-        return replace(self, dataset=dataset, made=made, known={})
+        """The same for other rows of the same file, of a recipe of one task."""
+        made = {"": made_rows(recipe, dataset, self.say)}
+        return replace(self, datasets={"": dataset}, made=made, known={})
 
     def prepare(self, recipe: Recipe) -> Prepared:
         """The rows as tokens and the plan; raises if the run could not be made."""
         from afina.models.load import check_kind
         from afina.train.plan import make_plan
 
-        dataset, base = self.dataset, self.base
-        check_kind(base, dataset.task, recipe.method)
-        rows, validation, documents, said = self._encoded(recipe)
-        recipe = _with_data(recipe, dataset)
-        tests = len(dataset.test)
-        plan = make_plan(recipe, dataset.task, base, rows, validation, tests, self.machine)
-        derived = (*_derived_of(dataset), *plan.derived)
+        recipe = _with_data(recipe, self.datasets)
+        check_kind(self.base, recipe.learned, recipe.method)
+        parts, said = {}, []
+        for name, view in recipe.parts.items():
+            parts[name], notes = self._encoded(name, view)
+            said += [f"{name}: {note}" if name else note for note in notes]
+        rows = {name: part.rows for name, part in parts.items()}
+        held = {name: part.validation for name, part in parts.items()}
+        tests = sum(len(dataset.test) for dataset in self.datasets.values())
+        plan = make_plan(recipe, self.base, rows, held, tests, self.machine)
+        derived = (*_derived_of(self.datasets), *plan.derived)
         plan = replace(plan, derived=derived, notes=(*plan.notes, *said))
-        plan = with_probe(plan, base, self.renderer)
-        return Prepared(plan, dataset, base, self.renderer, rows, validation, documents, self.made)
+        plan = with_probe(plan, self.base, self.renderer)
+        return Prepared(plan, parts, self.base, self.renderer)
 
-    def _encoded(self, recipe: Recipe) -> tuple[Rows, Rows, str, tuple[str, ...]]:
-        """As ``encoded``, and what the plan says of them; taken again for a like recipe."""
+    def _encoded(self, name: str, recipe: Recipe) -> tuple[PartRows, tuple[str, ...]]:
+        """The rows of a task, and what the plan says of them; taken again for a like recipe."""
         from afina.evaluate.code import how_code_is_run
         from afina.models.load import context_of
 
         train = recipe.train
         limit = train.max_length or context_of(self.base, recipe.method)
-        key = repr((recipe.objective, limit, train.on_too_long))
+        key = repr((name, recipe.objective, limit, train.on_too_long))
         if key not in self.known:
-            own = (self.dataset, self.base, self.renderer, self.made)
-            rows = encoded(recipe, *own, say=self.say)
-            seen = (*self.dataset.train, *self.dataset.validation)
+            dataset, made = self.datasets[name], self.made[name]
+            rows = encoded(recipe, dataset, self.base, self.renderer, made, say=self.say)
+            seen = (*dataset.train, *dataset.validation)
             said = (
-                *note_of(self.made),
-                *check_test(self.dataset, self.base, self.renderer, recipe),
-                *self.dataset.task.remarks(seen, self.renderer),
-                *how_code_is_run(self.dataset.task, seen),
+                *note_of(made),
+                *check_test(dataset, self.base, self.renderer, recipe),
+                *dataset.task.remarks(seen, self.renderer),
+                *how_code_is_run(dataset.task, seen),
             )
-            self.known[key] = (*rows, said)
+            self.known[key] = (PartRows(dataset, *rows, made), said)
         return self.known[key]
+
+
+def encode_parts(
+    recipe: Recipe,
+    datasets: Mapping[str, Dataset],
+    base: Base,
+    renderer: ChatRenderer,
+    say: Say,
+) -> dict[str, PartRows]:
+    """The rows of each task as they are learned. Raises what ``encode`` and the documents raise."""
+    parts = {}
+    for name, view in recipe.parts.items():
+        made = made_rows(view, datasets[name], say)
+        rows = encoded(view, datasets[name], base, renderer, made, say=say)
+        parts[name] = PartRows(datasets[name], *rows, made)
+    return parts
 
 
 def encoded(
@@ -254,16 +305,23 @@ def encoded(
     return rows, validation, documents_of(reader)
 
 
-def _with_data(recipe: Recipe, dataset: Dataset) -> Recipe:
+def _with_data(recipe: Recipe, datasets: Mapping[str, Dataset]) -> Recipe:
     """The recipe with what the data decided, so that they are prepared in the same way again."""
-    handling = dataset.check.near_duplicates.handling
-    data = recipe.data.model_copy(update={"near_duplicates": handling})
-    return recipe.model_copy(update={"data": data})
+    parts = recipe.parts
+    for name, part in parts.items():
+        handling = datasets[name].check.near_duplicates.handling
+        data = part.data.model_copy(update={"near_duplicates": handling})
+        parts[name] = part.model_copy(update={"data": data, "task": datasets[name].task})
+    return recipe.with_parts(parts)
 
 
-def _derived_of(dataset: Dataset) -> tuple[Derived, ...]:
-    near = dataset.check.near_duplicates
-    return (Derived("data.near_duplicates", near.handling, near.reason, near.chosen),)
+def _derived_of(datasets: Mapping[str, Dataset]) -> list[Derived]:
+    found = []
+    for name, dataset in datasets.items():
+        near = dataset.check.near_duplicates
+        key = f"tasks.{name}.data.near_duplicates" if name else "data.near_duplicates"
+        found.append(Derived(key, near.handling, near.reason, near.chosen))
+    return found
 
 
 def _check_evaluation(recipe: Recipe, dataset: Dataset) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,6 @@ from afina.recipe import Recipe, parse_recipe
 from afina.recipe.load import parse_yaml
 from afina.tasks import Matched
 
-TESTS = "tests.json"
-"""Fingerprint of the file of expectations that a run was planned with."""
 RULE = "rule.json"
 """What the verdict will be judged by, written before training."""
 
@@ -23,44 +22,76 @@ if TYPE_CHECKING:
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The resolved recipe of a run."""
+    """The resolved recipe of a run, of one task or of several (see ``Recipe.parts``)."""
     where = str(run.folder / "recipe.yaml")
-    return parse_recipe(parse_yaml(run.read("recipe.yaml"), where), where=where)
+    return parse_recipe(parse_yaml(run.read("recipe.yaml"), where), where=where, several=True)
 
 
-def reopen_dataset(run: Run) -> Dataset:
-    """The data of a run, read again. Raises RunError if it is no longer the same."""
+def data_folder(task: str) -> str:
+    """Where in a run's folder stands what is known of the data of a task (``""``: the only one)."""
+    return f"data/{task}" if task else "data"
+
+
+def tests_note(task: str) -> str:
+    """The file with the fingerprint of the expectations that a run was planned with, for a task."""
+    return f"{data_folder(task)}/tests.json" if task else "tests.json"
+
+
+def reopen_datasets(run: Run) -> dict[str, Dataset]:
+    """The data of each task of a run, read again. Raises RunError if they are no longer the same."""
     from afina.data import prepare as prepare_data
 
-    recipe = recipe_of(run)
-    dataset = prepare_data(recipe.data, recipe.task, shapes=recipe.shapes, fields=recipe.fields)
-    noted = run.read("data/fingerprint.json")["fingerprint"]
-    if dataset.fingerprint != noted:
-        raise RunError(
-            "the data have changed since this run began",
-            where=f"{run.id}: {recipe.data.train}",
-            do="restore the files, or start a new run",
-        )
-    return dataset
+    found = {}
+    for name, view in recipe_of(run).parts.items():
+        dataset = prepare_data(view.data, view.task, shapes=view.shapes, fields=view.fields)
+        noted = run.read(f"{data_folder(name)}/fingerprint.json")["fingerprint"]
+        if dataset.fingerprint != noted:
+            raise RunError(
+                "the data have changed since this run began",
+                where=f"{run.id}: {view.data.train}",
+                do="restore the files, or start a new run",
+            )
+        found[name] = dataset
+    return found
 
 
-def state_rule(run: Run, recipe: Recipe, dataset: Dataset) -> None:
-    """Write down what the verdict will be judged by, before anything is trained."""
+def fingerprint_of_run(run: Run, recipe: Recipe) -> Any:
+    """The fingerprint of a run's data as it was noted, or that of each of several tasks."""
+    found = {
+        name: run.read(f"{data_folder(name)}/fingerprint.json")["fingerprint"]
+        for name in recipe.parts
+    }
+    return found.get("", found)
+
+
+def fingerprint_of(datasets: Mapping[str, Dataset]) -> Any:
+    """What a run's seal says of its data: the fingerprint, or that of each task."""
+    found = {name: dataset.fingerprint for name, dataset in datasets.items()}
+    return found.get("", found)
+
+
+def _rule_file(task: str) -> str:
+    return f"{data_folder(task)}/{RULE}" if task else RULE
+
+
+def state_rule(run: Run, recipe: Recipe, dataset: Dataset, task: str) -> None:
+    """Write down what the verdict on a task will be judged by, before anything is trained."""
     from afina.evaluate.stated import sha256_of
 
     told = _told(recipe, dataset)
-    run.write(RULE, told)
-    run.event("rule_stated", sha256=sha256_of(told))
+    run.write(_rule_file(task), told)
+    run.event("rule_stated", sha256=sha256_of(told), **({"task": task} if task else {}))
 
 
-def rule_changes(run: Run, recipe: Recipe, dataset: Dataset) -> tuple[Statement, ...]:
+def rule_changes(run: Run, recipe: Recipe, dataset: Dataset, task: str) -> tuple[Statement, ...]:
     """How the rule of an evaluation differs from what was written down. Asked before the test opens."""
     from afina.evaluate.stated import changed
 
-    events = run.events()
+    events = [e for e in run.events() if e.get("task", "") == task]
     noted = [e["sha256"] for e in events if e.get("event") == "rule_stated"]
     openings = sum(e.get("event") == "test_opened" for e in events)
-    before = run.read(RULE) if (run.folder / RULE).is_file() else None
+    name = _rule_file(task)
+    before = run.read(name) if (run.folder / name).is_file() else None
     return changed(before, (noted or [""])[0], _told(recipe, dataset), openings)
 
 
@@ -73,14 +104,14 @@ def _told(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
 
 
 def candidates_of(run: Run) -> tuple[str, ...]:
-    """The texts of the run's data to choose among; none if its task ranks no texts.
+    """The texts of the run's data to choose among; none if it has no task that ranks texts.
 
     Raises RunError if the data are no longer the same.
     """
     task = recipe_of(run).task
     if not isinstance(task, Matched):
         return ()
-    data = reopen_dataset(run)
+    data = reopen_datasets(run)[""]
     return task.over((), (*data.train, *data.validation)).texts
 
 
@@ -91,7 +122,7 @@ def record(run: Run, recipe: Recipe, facts: dict[str, Any]) -> None:
         "name": recipe.name,
         "folder": str(run.folder),
         "base": recipe.base,
-        "task": recipe.task.name,
+        "task": recipe.learned.name,
         "method": recipe.method.name if recipe.method else None,
     }
     Registry(run.home).record(run.id, {**named, **facts})
@@ -105,8 +136,7 @@ def folder_bytes(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
-def rows_made(run: Run) -> dict[str, int]:
-    """How many rows ``data.augment`` made for a run; empty where it was not asked for."""
-    if not (run.folder / "data/made.json").is_file():
-        return {}
-    return {"made": run.read("data/made.json")["rows"]}
+def rows_made(run: Run, task: str = "") -> dict[str, int]:
+    """How many rows ``data.augment`` made for a task of a run; empty where it was not asked for."""
+    name = f"{data_folder(task)}/made.json"
+    return {"made": run.read(name)["rows"]} if (run.folder / name).is_file() else {}

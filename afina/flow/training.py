@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import AfinaError, Interrupted, RunError
-from afina.flow.augmenting import made_rows
 from afina.flow.erasure import write_index
-from afina.flow.preparing import Prepared, Say, encoded, prepare, silent
+from afina.flow.lineage import earlier, lineage_of
+from afina.flow.lineage import write as write_lineage
+from afina.flow.preparing import Prepared, Say, encode_parts, prepare, silent
 from afina.flow.record import (
-    TESTS,
     command_of,
+    data_folder,
+    fingerprint_of,
     folder_bytes,
     record,
-    reopen_dataset,
+    reopen_datasets,
     rows_made,
     state_rule,
+    tests_note,
 )
 from afina.flow.threshold import settle_threshold
 from afina.recipe import Recipe, dump_recipe
@@ -34,6 +38,7 @@ def train(
     """Train a recipe in a new run. Returns the run and the contract's object without ``report``."""
     from afina.store import Run
 
+    lineage_of(recipe, home)  # a broken one is told before the rows are read
     ready = prepare(recipe, home, say=say, thorough=True)
     run = Run.create(home, recipe.name)
     begin(run, ready)
@@ -46,19 +51,26 @@ def begin(run: Run, ready: Prepared) -> None:
 
     run.write("recipe.yaml", dump_recipe(ready.plan.recipe))
     run.write("plan.json", ready.plan.as_dict())
-    ready.dataset.write(run.folder / "data")
-    if ready.documents:
-        run.write("data/documents.json", {"sha256": ready.documents})
-    if ready.made is not None:
-        run.write("data/made.json", ready.made.as_dict())
-    if (tests := ready.plan.recipe.evaluate.tests) is not None:
-        run.write(TESTS, {"sha256": sha256_file(tests)})
-    write_index(run, ready.dataset)
-    long = [*ready.rows.dropped, *ready.validation.dropped]
-    if long:  # train.on_too_long: drop
-        run.write("data/too_long.json", [{"where": w, "reason": why} for w, why in long])
-    state_rule(run, ready.plan.recipe, ready.dataset)
-    record(run, ready.plan.recipe, {"status": "created"})
+    views = ready.plan.recipe.parts
+    for name, part in ready.parts.items():
+        folder = data_folder(name)
+        part.dataset.write(run.folder / folder)
+        if part.documents:
+            run.write(f"{folder}/documents.json", {"sha256": part.documents})
+        if part.made is not None:
+            run.write(f"{folder}/made.json", part.made.as_dict())
+        if (tests := views[name].evaluate.tests) is not None:
+            run.write(tests_note(name), {"sha256": sha256_file(tests)})
+        write_index(run, part.dataset, folder)
+        long = [*part.rows.dropped, *part.validation.dropped]
+        if long:  # train.on_too_long: drop
+            dropped = [{"where": w, "reason": why} for w, why in long]
+            run.write(f"{folder}/too_long.json", dropped)
+        state_rule(run, views[name], part.dataset, name)
+    stages = lineage_of(ready.plan.recipe, run.home)
+    write_lineage(run, stages)
+    parent = {"parent": stages[-1].run} if stages else {}
+    record(run, ready.plan.recipe, {"status": "created", **parent})
 
 
 def resume(
@@ -83,7 +95,8 @@ def _reopen(run: Run, say: Say) -> Prepared:
     from afina.train.plan import Plan
 
     plan = Plan.from_dict(run.read("plan.json"))
-    dataset = reopen_dataset(run)
+    earlier(run)
+    datasets = reopen_datasets(run)
     base = base_of(plan.recipe, say=say)
     if base.sha256 != plan.base["sha256"]:
         raise RunError(
@@ -92,21 +105,23 @@ def _reopen(run: Run, say: Say) -> Prepared:
             do="fetch the same base again, or start a new run",
         )
     renderer = load_renderer(base)
-    made = made_rows(plan.recipe, dataset, say)
-    if made is not None and made.sha256 != run.read("data/made.json")["sha256"]:
-        raise RunError(
-            "the rows that data.augment makes are no longer the same",
-            where=run.id,
-            do="restore the thesaurus or the engine of that day, or start a new run",
-        )
-    rows, validation, documents = encoded(plan.recipe, dataset, base, renderer, made, say=say)
-    if documents and documents != run.read("data/documents.json")["sha256"]:
-        raise RunError(
-            "the documents have changed since this run began",
-            where=f"{run.id}: retrieval.documents",
-            do="restore them, or start a new run",
-        )
-    return Prepared(plan, dataset, base, renderer, rows, validation, documents, made)
+    parts = encode_parts(plan.recipe, datasets, base, renderer, say)
+    for name, part in parts.items():
+        folder = data_folder(name)
+        if part.made and part.made.sha256 != run.read(f"{folder}/made.json")["sha256"]:
+            raise RunError(
+                "the rows that data.augment makes are no longer the same",
+                where=run.id,
+                do="restore the thesaurus or the engine of that day, or start a new run",
+            )
+        noted = f"{folder}/documents.json"
+        if part.documents and part.documents != run.read(noted)["sha256"]:
+            raise RunError(
+                "the documents have changed since this run began",
+                where=f"{run.id}: retrieval.documents",
+                do="restore them, or start a new run",
+            )
+    return Prepared(plan, parts, base, renderer)
 
 
 def carry_out(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any]:
@@ -116,12 +131,12 @@ def carry_out(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any
     with run.lock():
         run.set_status("running")
         try:
-            rows, validation = taught_rows(ready, run.home)
+            rows, held = taught_rows(ready, run.home)
             figures = train_run(
                 ready.plan,
                 ready.base,
                 rows,
-                validation,
+                held,
                 run,
                 renderer=ready.renderer,
                 watch=watch,
@@ -133,43 +148,52 @@ def carry_out(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any
             run.set_status("failed", error=error.as_json()["error"])
             record(run, ready.plan.recipe, {"status": "failed"})
             raise
-        task = ready.plan.recipe.task
-        if found := settle_threshold(run, task, ready.base, ready.dataset.validation):
+        task = ready.plan.recipe.learned
+        chosen_on = [e for part in ready.parts.values() for e in part.dataset.validation]
+        if found := settle_threshold(run, task, ready.base, chosen_on):
             figures["threshold"] = found
         figures["disk_bytes"] = folder_bytes(run.folder)
         run.write("train.json", figures)
         run.set_status("succeeded")
     record(run, ready.plan.recipe, {"status": "succeeded"})
-    outcome = outcome_of(run, ready.dataset)
-    run.seal({"command": command_of(run), "data": ready.dataset.fingerprint})
+    datasets = {name: part.dataset for name, part in ready.parts.items()}
+    outcome = outcome_of(run, datasets)
+    run.seal({"command": command_of(run), "data": fingerprint_of(datasets)})
     return outcome
 
 
-def taught_rows(ready: Prepared, home: Path) -> tuple[Rows, Rows]:
-    """Training and validation rows with what a teacher says of them, where the objective has one."""
+def taught_rows(ready: Prepared, home: Path) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """Training and validation rows of each task with what a teacher says of them, where the objective
+    has one."""
     from afina.train.teacher import taught
 
-    parts = ((ready.rows, ready.learned), (ready.validation, ready.dataset.validation))
-    rows, validation = taught(ready.plan.recipe, parts, ready.renderer, home)
-    return rows, validation
+    rows, held = {}, {}
+    for name, part in ready.parts.items():
+        pairs = ((part.rows, part.learned), (part.validation, part.dataset.validation))
+        rows[name], held[name] = taught(ready.plan.recipe, pairs, ready.renderer, home)
+    return rows, held
 
 
-def outcome_of(run: Run, dataset: Dataset) -> dict[str, Any]:
-    """The contract's JSON object of a run, without ``report``."""
-    counts = dataset.check.as_dict()
+def outcome_of(run: Run, datasets: Mapping[str, Dataset]) -> dict[str, Any]:
+    """The contract's JSON object of a run, without ``report``; of several tasks ``data.tasks``."""
+    counts = {n: {**_counts(dataset), **rows_made(run, n)} for n, dataset in datasets.items()}
     return {
         "run": run.id,
         "folder": str(run.folder),
         "status": run.status,
-        "data": {
-            "rows": counts["rows"],
-            "kept": counts["kept"],
-            "train": len(dataset.train),
-            "validation": len(dataset.validation),
-            "test": len(dataset.test),
-            "dropped": counts["dropped"],
-            **({"replay": counts["replay"]} if counts["replay"] else {}),
-            **rows_made(run),
-        },
+        "data": counts.get("", {"tasks": counts}),
         "train": run.read("train.json"),
+    }
+
+
+def _counts(dataset: Dataset) -> dict[str, Any]:
+    counts = dataset.check.as_dict()
+    return {
+        "rows": counts["rows"],
+        "kept": counts["kept"],
+        "train": len(dataset.train),
+        "validation": len(dataset.validation),
+        "test": len(dataset.test),
+        "dropped": counts["dropped"],
+        **({"replay": counts["replay"]} if counts["replay"] else {}),
     }

@@ -6,7 +6,7 @@ Only safetensors are read and no code of the model's folder is run.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,14 @@ from afina.errors import ModelError
 from afina.models.attention import register as register_attention
 from afina.models.lora_linear import fuse as fuse_adapters
 from afina.models.masked import MaskedNetwork, check_head, is_masked
-from afina.models.network import Body, LabelNetwork, TagNetwork, TokenNetwork, VectorNetwork
+from afina.models.network import (
+    Body,
+    LabelNetwork,
+    SharedNetwork,
+    TagNetwork,
+    TokenNetwork,
+    VectorNetwork,
+)
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.render import ChatRenderer
@@ -26,7 +33,7 @@ from afina.models.safe_config import read_json
 from afina.models.seq2seq import SourceNetwork
 from afina.models.shelf import Shelf
 from afina.models.sources import Base
-from afina.tasks import FindAnswer, Matched, Pooled, Text
+from afina.tasks import FindAnswer, Matched, Pooled, Several, Text
 from afina.types import Head, Method, Task
 
 # The matrix library keeps code and scratch for each shape of product that it has met, 1,024 of them by
@@ -59,6 +66,13 @@ class Model:
     def context_length(self) -> int:
         """Tokens that a row may have, answer included."""
         return context_of(self.base, self.method)
+
+    def of(self, task: str) -> Model:
+        """The same model as one of its several tasks has it; ``""`` where there is only one."""
+        if not isinstance(self.task, Several):
+            return self
+        assert isinstance(self.network, SharedNetwork)
+        return replace(self, task=self.task.tasks[task], network=self.network.of(task))
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that move, by name."""
@@ -162,11 +176,10 @@ def load(
         if method.adapter and not exact:
             fuse_adapters(module)
             fuse_norms(module)
-    network = _with_head(module, base, task, method.head_dropout if method else 0.0)
+    dropout = method.head_dropout if method else 0.0
+    network = with_head(module, base, task, renderer, dropout)
     if network.head is not None:
         network.head.requires_grad_(method is not None)
-    network.causal = base.kind != "encoder"
-    network.pair_mark = _pair_mark(base, renderer)
     network.to(device).eval()
     return Model(base, task, method, network, renderer, dtype, torch.device(device), exact)
 
@@ -178,7 +191,23 @@ def make_precise(module: nn.Module) -> None:
             parameter.data = parameter.data.float()
 
 
-def _with_head(module: nn.Module, base: Base, task: Task, dropout: float) -> Body:
+def with_head(
+    module: nn.Module, base: Base, task: Task, renderer: ChatRenderer, dropout: float = 0.0
+) -> Body:
+    """The network of a task over a module, with a new head where it needs one (``dropout``: before
+    it)."""
+    network = _network(module, base, task, dropout)
+    mark = _pair_mark(base, renderer)
+    for each in (network, *network.each):
+        each.causal = base.kind != "encoder"
+        each.pair_mark = mark
+    return network
+
+
+def _network(module: nn.Module, base: Base, task: Task, dropout: float) -> Body:
+    if isinstance(task, Several):
+        own = {name: _network(module, base, each, dropout) for name, each in task.tasks.items()}
+        return SharedNetwork(module, own)
     if is_masked(base, task):
         return MaskedNetwork(module)
     if task.head == "tokens":
@@ -200,8 +229,17 @@ def pooling_of(base: Base, task: Task) -> str:
     return base.pooling or ("first" if base.kind == "encoder" else "last")
 
 
+def reads_first(base: Base, task: Task) -> bool:
+    """Whether a task takes the first token's state for the text, through a pooler if there is one."""
+    if isinstance(task, Several):
+        return any(reads_first(base, each) for each in task.tasks.values())
+    return task.head == "labels" and pooling_of(base, task) == "first"
+
+
 def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
     """Raises ModelError if the base cannot be tuned, or not for this task by this method."""
+    for each in task.tasks.values() if isinstance(task, Several) else ():
+        check_kind(base, each, method)
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
     most = context_of(base, method)
@@ -299,8 +337,7 @@ def _load_module(
             raise
         module = kind.from_pretrained(base.folder, **options)
     if task.head != "tokens":
-        first = task.head == "labels" and pooling_of(base, task) == "first"
-        settle_pooler(module, base.folder, first)
+        settle_pooler(module, base.folder, reads_first(base, task))
     for layer in module.modules():
         # bitsandbytes would repack 4-bit weights at the first evaluation on a CPU and unpack them
         # for the next step; the frozen weights are to stay bit for bit what they are.

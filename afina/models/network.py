@@ -6,8 +6,9 @@ and no mask is needed; a bidirectional one gets a mask as soon as two lengths di
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import signature
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import torch
 from torch import nn
@@ -32,8 +33,9 @@ class Body(nn.Module):
     Each head answers one of the four questions of ``types.Network``; the others are TypeErrors.
     """
 
-    head: nn.Linear | None
-    """A new head of ours, saved beside the body; None where the base's own, or none, is used."""
+    head: nn.Linear | nn.ModuleDict | None
+    """A new head of ours (or one for each task), saved beside the body; None where the base's own, or
+    none, is used."""
     causal: bool = True
     """Whether a token sees only those before it; ``load`` says so."""
 
@@ -55,6 +57,11 @@ class Body(nn.Module):
         if not any(p.requires_grad for p in self.module.parameters()):
             self.module.eval()
         return self
+
+    @property
+    def each(self) -> tuple[Body, ...]:
+        """The networks that answer: this one, or those of several tasks."""
+        return (self,)
 
     @property
     def core(self) -> Any:
@@ -236,6 +243,27 @@ class VectorNetwork(Body):
             first: torch.Tensor = out[0][:, 0].float()
             return first
         return pool(self, ids, lengths, self.pooling, **how)
+
+
+class SharedNetwork(Body):
+    """One body under the networks of several tasks, by their names; each of them answers.
+
+    A network in it is what its task alone would have, over the same ``module``.
+    """
+
+    def __init__(self, module: nn.Module, tasks: Mapping[str, Body]) -> None:
+        super().__init__(module)
+        heads = {f"task-{n}": t.head for n, t in tasks.items() if t.head is not None}
+        self.head = nn.ModuleDict(heads) if heads else None
+        self._of = nn.ModuleDict({f"task-{name}": network for name, network in tasks.items()})
+
+    @property
+    def each(self) -> tuple[Body, ...]:
+        return tuple(cast(Body, network) for network in self._of.values())
+
+    def of(self, task: str) -> Body:
+        """The network of one task."""
+        return cast(Body, self._of[f"task-{task}"])
 
 
 def _new_head(core: Any, outputs: int) -> nn.Linear:

@@ -22,7 +22,7 @@ from afina.models.ranking import Ranker
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
-from afina.tasks import Classify, Matched, Pooled, Score, Written
+from afina.tasks import Classify, Matched, Pooled, Score, Several, Written
 from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
@@ -64,15 +64,48 @@ class TunedModel:
         name: str = "tuned",
         base: Base | None = None,
         batch_size: int | None = None,
+        task: str = "",
     ) -> TunedModel:
         """Open the model folder of a run. ``device``: auto (the GPU if there is one), cpu, cuda.
+        ``task``: which of several answers.
 
-        Raises ModelError if there is no tuned model, or its base is another one.
+        Raises ModelError if there is no tuned model, or its base is another one; RequestError if it
+        has no such task, or several and none is named.
         """
+        found = cls.open_all(folder, device=device, name=name, base=base, batch_size=batch_size)
+        if task not in found:
+            several = ", ".join(t for t in found if t)
+            raise RequestError(
+                f"it has no task {task}" if task else "it has several tasks, and none is named",
+                where=str(folder),
+                do=f"name one of: {several}" if several else "name none: the run has one task",
+            )
+        return found[task]
+
+    @classmethod
+    def open_all(
+        cls,
+        folder: Path | str,
+        *,
+        device: str = "auto",
+        name: str = "tuned",
+        base: Base | None = None,
+        batch_size: int | None = None,
+    ) -> dict[str, TunedModel]:
+        """The model of each task of a run over one body, called NAME:TASK; ``""`` for the only one."""
         folder = Path(folder)
         model = open_model(folder, device=find_device(device), base=base)
+        tasks = tuple(model.task.tasks) if isinstance(model.task, Several) else ("",)
         created = int((folder / CARD).stat().st_mtime)
-        return cls(model, name=name, created=created, batch_size=batch_size)
+        return {
+            task: cls(
+                model.of(task),
+                name=f"{name}:{task}" if task else name,
+                created=created,
+                batch_size=batch_size,
+            )
+            for task in tasks
+        }
 
     @property
     def task(self) -> Task:

@@ -17,11 +17,13 @@ from pydantic import TypeAdapter
 
 from afina.errors import CorruptError, ModelError
 from afina.models.kept import check_names, fill_parts, write_parts
-from afina.models.load import DTYPES, Model, load, make_precise
+from afina.models.load import DTYPES, Model, load, make_precise, reads_first, with_head
 from afina.models.network import Body
+from afina.models.pooler import stores_pooler
 from afina.models.quiet import quiet
 from afina.models.sources import Base, resolve
 from afina.store.durable import write_text
+from afina.tasks import Several
 from afina.types import Method, Task
 
 CARD = "afina.json"
@@ -45,7 +47,9 @@ def save_model(
     write_parts(model, folder, inner)
     if model.network.head is not None:
         head = {
-            n: weights[f"head.{n}"].detach().float().cpu().contiguous() for n in ("weight", "bias")
+            n.removeprefix("head."): w.detach().float().cpu().contiguous()
+            for n, w in weights.items()
+            if n.startswith("head.")
         }
         save_file(head, folder / HEAD_FILE)
     if model.base.overrides and model.method.adapter:
@@ -125,11 +129,41 @@ def open_model(folder: Path, *, device: str = "cpu", base: Base | None = None) -
     return model
 
 
+def with_earlier_task(model: Model, folder: Path, name: str) -> Model:
+    """A tuned model as an earlier stage's task has it: its own body under that stage's head.
+
+    ``folder``: of the earlier stage's model; ``name``: of several tasks. Raises ModelError where the
+    head reads what this body no longer has.
+    """
+    card = read_card(folder)
+    task, _ = parts_of(card)
+    earlier = resolve(card["base"]["name"])
+    lost = getattr(model.network.core, "pooler", None) is None
+    if reads_first(earlier, task) and lost and stores_pooler(earlier.folder):
+        raise ModelError(
+            "a later stage left out the pooler that the head of this one reads",
+            where=str(folder),
+            do="take task.pooling: mean in all stages",
+        )
+    network = with_head(model.network.module, earlier, task, model.renderer)
+    if network.head is not None:
+        _fill_head(network, folder)
+    network.requires_grad_(False)
+    network.to(model.device).eval()
+    return replace(model, task=task, network=network, cut_to=card.get("cut_to")).of(name)
+
+
 def parts_of(card: Mapping[str, Any]) -> tuple[Task, Method]:
     """The task and the method that a card names."""
     from afina.recipe.knobs import AnyMethod, AnyTask
 
-    task: Task = TypeAdapter(AnyTask).validate_python(card["task"])
+    one: TypeAdapter[Task] = TypeAdapter(AnyTask)
+    given = card["task"]
+    task: Task
+    if given["name"] == "several":
+        task = Several(tasks={n: one.validate_python(each) for n, each in given["tasks"].items()})
+    else:
+        task = one.validate_python(given)
     method: Method = TypeAdapter(AnyMethod).validate_python(card["method"])
     return task, method
 
@@ -160,7 +194,9 @@ def merge(model: Model) -> Model:
             do="serve the adapter beside the base",
         )
     module: Any = model.network.module
-    model.network.module = module.float().merge_and_unload().to(model.dtype)
+    merged = module.float().merge_and_unload().to(model.dtype)
+    for network in (model.network, *model.network.each):
+        network.module = merged
     return model
 
 
@@ -182,6 +218,6 @@ def _fill_head(network: Body, folder: Path) -> None:
     if not path.is_file():
         raise ModelError("the head is missing", where=str(path), do="train again")
     saved = load_file(path)
-    check_names({"weight", "bias"}, saved, path)
     assert network.head is not None
+    check_names(network.head.state_dict(), saved, path)
     network.head.load_state_dict(saved)

@@ -33,6 +33,8 @@ _HUB_ID = re.compile(
     r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,95}(?:/[A-Za-z0-9][A-Za-z0-9._-]{0,95})?)"
     r"(?:@(?P<revision>[A-Za-z0-9][A-Za-z0-9._/-]{0,99}))?"
 )
+RUN = "run:"
+"""Begins the name of a base that is a run."""
 Say = Callable[[str], None]
 Pooling = Literal["mean", "first", "last"]
 
@@ -87,7 +89,8 @@ class Base:
 
 
 def resolve(base: str, *, cache: Path | None = None, say: Say | None = None) -> Base:
-    """The base that a recipe names: a folder, a .gguf file, or a hub id (``org/name@revision``).
+    """The base that a recipe names: a folder, a .gguf file, a hub id (``org/name@revision``), or the
+    folder of a run (``run:FOLDER``).
 
     A hub id is looked for in the cache, then on the hub, then among the packages. Raises ModelError
     for a base that is unknown, unsafe or unsound, MachineError where it cannot be had here and now.
@@ -96,6 +99,10 @@ def resolve(base: str, *, cache: Path | None = None, say: Say | None = None) -> 
 
     check_floors()
     where, tell = cache_folder(cache), say or _silent
+    if base.startswith(RUN):
+        from afina.models.run_base import weights_of
+
+        return _describe(base, weights_of(Path(base.removeprefix(RUN)), where, tell), where)
     path = _local(base)
     if path is not None:
         return _from_path(path, where, tell)

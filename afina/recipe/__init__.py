@@ -9,14 +9,15 @@ from afina.recipe.knobs import (
     Evaluate,
     Forgetting,
     Goal,
-    Recipe,
     Serve,
     Split,
     Train,
 )
 from afina.recipe.load import dump_recipe, explain, json_schema, load_recipe, parse_recipe
 from afina.recipe.proof import Bias, Robustness
+from afina.recipe.recipe import Part, Recipe
 from afina.recipe.search import Range, Sweep
+from afina.recipe.several import of_task
 
 __all__ = [
     "Bias",
@@ -27,6 +28,7 @@ __all__ = [
     "Evaluate",
     "Forgetting",
     "Goal",
+    "Part",
     "Range",
     "Recipe",
     "Retrieval",
@@ -41,6 +43,7 @@ __all__ = [
     "folds_fingerprint",
     "json_schema",
     "load_recipe",
+    "of_task",
     "parse_recipe",
     "sweep_fingerprint",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from afina.errors import RecipeError, nearest
-from afina.recipe.knobs import Recipe
+from afina.recipe.recipe import Part, Recipe
 
 
 def json_schema() -> dict[str, Any]:
@@ -80,6 +80,8 @@ def _walk(
             matching = [k for k in named if str(k.model_fields["name"].default) == only]
             kinds = matching or kinds
         below = f"{key}.NAME." if by_name(field.annotation) else f"{key}."
+        if model is Part:  # its keys are those of the top, told there
+            kinds = []
         for child in kinds:
             rows += _walk(child, below, only)
     seen: set[tuple[str, str]] = set()

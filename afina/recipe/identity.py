@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from afina.recipe.knobs import Recipe
+from afina.recipe.recipe import Recipe
 
 DECIDED = ("task", "base", "data", "objective", "goal", "retrieval")
 """How it is trained, measured and served may change; a decision still stands."""

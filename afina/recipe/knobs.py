@@ -9,20 +9,24 @@ import operator
 from functools import reduce
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from afina.methods import METHODS
-from afina.objectives import OBJECTIVES, Supervised
-from afina.recipe.alternatives import Decide, Retrieval
+from afina.objectives import OBJECTIVES
 from afina.recipe.augment import Augment
 from afina.recipe.parts import Columns, Context, Forgetting, Replay
 from afina.recipe.proof import PROBE_ITEMS, Bias, Robustness
 from afina.recipe.search import Sweep
 from afina.tasks import TASKS
-from afina.types import Example, Knobs, Method, Objective, Task
+from afina.types import Knobs, Method, Objective, Task
 
 
-def _named(value: Any) -> Any:
+def named(value: Any) -> Any:
     """``lora`` is short for ``{name: lora}``."""
     return {"name": value} if isinstance(value, str) else value
 
@@ -30,8 +34,8 @@ def _named(value: Any) -> Any:
 def _one_of(kinds: tuple[type[Knobs], ...]) -> Any:
     union = reduce(operator.or_, kinds)
     if len(kinds) == 1:
-        return Annotated[union, BeforeValidator(_named)]
-    return Annotated[union, Field(discriminator="name"), BeforeValidator(_named)]
+        return Annotated[union, BeforeValidator(named)]
+    return Annotated[union, Field(discriminator="name"), BeforeValidator(named)]
 
 
 if TYPE_CHECKING:  # a choice among a visible list; type checkers know it by its base class
@@ -171,6 +175,10 @@ class Train(Knobs):
     """Optimiser steps between two checkpoints; left out: at each evaluation."""
     keep_checkpoints: int = Field(2, ge=1, le=1000)
     """How many of the newest checkpoints are kept, besides the best one."""
+    mixing: Literal["proportional", "equal"] | Annotated[float, Field(ge=1)] | None = None
+    """How often each of several tasks has its turn: as often as it has batches (``proportional``, if
+    left out), all equally often, or in proportion to rows^(1/T) for a temperature T. The ``weight``
+    of the tasks says it instead. A step learns from one task."""
 
     @model_validator(mode="after")
     def _passes_within_the_batch(self) -> Train:
@@ -248,110 +256,18 @@ class Serve(Knobs):
     """Port to listen on; 0 takes a free one."""
 
 
-class Recipe(Knobs):
-    """All that a run is asked to do."""
-
-    name: str | None = Field(None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
-    """A name for the run, of letters, digits, dot, dash and underscore."""
-    task: AnyTask
-    """What is learned."""
-    base: str = Field(min_length=1)
-    """The model to start from: hub id, folder, or .gguf file."""
-    data: Data
-    """The examples."""
-    method: AnyMethod | None = None
-    """Which weights may move."""
-    objective: AnyObjective = Supervised()
-    """Which loss is minimised."""
-    train: Train = Train()
-    """How the weights are moved."""
-    evaluate: Evaluate = Evaluate()
-    """What the tuned model is measured against."""
-    retrieval: Retrieval | None = None
-    """Documents to answer from: adds the baseline rag."""
-    decide: Decide = Decide()
-    """How the ways are compared before training (afina decide)."""
-    sweep: Sweep = Sweep()
-    """How the knobs of training are searched (afina sweep)."""
-    goal: Goal | None = None
-    """What must be reached."""
-    serve: Serve = Serve()
-    """Where the model answers."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _usual_objective(cls, value: Any) -> Any:
-        """A task that is never learned by the supervised loss brings its own."""
-        if not isinstance(value, dict) or "objective" in value:
-            return value
-        name = _named(value.get("task"))
-        name = name.get("name") if isinstance(name, dict) else getattr(name, "name", None)
-        usual = {t.model_fields["name"].default: t.usual_objective for t in TASKS}.get(name)
-        return value if usual is None else {**value, "objective": {"name": usual}}
-
-    @property
-    def writes(self) -> bool:
-        """Whether the tuned model goes on with a text, as its base does."""
-        return self.task.head == "tokens" and not self.task.reads_source
-
-    @property
-    def shapes(self) -> tuple[type[Example], ...]:
-        """The shapes of rows that both the task and the objective can use."""
-        return tuple(shape for shape in self.task.accepts if shape in self.objective.shapes)
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        """Columns of the test rows that the report is sliced by."""
-        groups = self.evaluate.bias.groups if self.evaluate.bias else ()
-        return tuple(dict.fromkeys((*self.evaluate.slices, *groups)))
-
-    @model_validator(mode="after")
-    def _task_and_objective_fit(self) -> Recipe:
-        if not self.shapes:
-            raise ValueError(
-                f"objective {self.objective.name} has nothing to learn from the rows of a "
-                f"{self.task.name} task"
-            )
-        reason = self.objective.refuses(self.task)
-        if reason:
-            raise ValueError(reason)
-        return self
-
-    @model_validator(mode="after")
-    def _general_rows_make_sense(self) -> Recipe:
-        if self.evaluate.probe and not self.writes:
-            raise ValueError(
-                f"evaluate.probe asks a model that writes text, and a {self.task.name} task leaves none"
-            )
-        if self.data.replay and not self.writes:
-            raise ValueError(
-                f"data.replay holds rows of other tasks, which a {self.task.name} task cannot learn"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _method_serves_the_task(self) -> Recipe:
-        reason = self.method.refuses(self.task.head) if self.method else ""
-        if reason:
-            raise ValueError(reason)
-        return self
-
-
 __all__ = [
     "Augment",
     "Bias",
     "Columns",
     "Context",
     "Data",
-    "Decide",
     "Evaluate",
     "Forgetting",
     "Goal",
     "Method",
     "Objective",
-    "Recipe",
     "Replay",
-    "Retrieval",
     "Robustness",
     "Serve",
     "Split",

@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from afina.errors import RecipeError, nearest
 from afina.recipe.alternatives import Retrieval
 from afina.recipe.explain import explain, json_schema
-from afina.recipe.knobs import Recipe
 from afina.recipe.problems import recipe_error
+from afina.recipe.recipe import Recipe
 from afina.recipe.strict_yaml import MAX_BYTES, parse_yaml
 from afina.tasks import Generate
 from afina.tasks.json_schema import Schema
@@ -30,17 +30,24 @@ _FOREIGN = {
 
 
 def load_recipe(
-    path: str | Path, overrides: Sequence[str] = (), *, home: Path | None = None
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    home: Path | None = None,
+    several: bool = False,
 ) -> Recipe:
     """Read a recipe file, apply ``key.path=value`` overrides, check every knob.
 
     Paths in ``data`` are taken from the recipe's own folder. ``${NAME}`` is replaced from the
-    environment; ``${AFINA_HOME}`` is always known. Raises RecipeError.
+    environment; ``${AFINA_HOME}`` is always known. ``several``: whether the caller can work with
+    several tasks. Raises RecipeError.
     """
     file = Path(path)
     text = _read(file)
     tree = parse_yaml(text, str(file))
-    return parse_recipe(tree, overrides, where=str(file), folder=file.parent, home=home)
+    return parse_recipe(
+        tree, overrides, where=str(file), folder=file.parent, home=home, several=several
+    )
 
 
 def parse_recipe(
@@ -50,6 +57,7 @@ def parse_recipe(
     where: str = "recipe",
     folder: Path | None = None,
     home: Path | None = None,
+    several: bool = False,
 ) -> Recipe:
     """Check a recipe given as plain values (see ``load_recipe``)."""
     if not isinstance(tree, dict):
@@ -62,14 +70,24 @@ def parse_recipe(
     for override in overrides:
         tree = _override(tree, override)
     tree = _expand(tree, where, home)
+    for key in () if tree.get("tasks") else ("task", "data"):
+        if tree.get(key) is None:
+            raise RecipeError("is missing", where=f"{where}: {key}", do=f"add {key}: to the recipe")
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:
         raise recipe_error(error, where) from None
     _refuse_converted(tree, recipe.model_dump(), where)
+    if recipe.tasks and not several:
+        raise RecipeError(
+            f"it has several tasks ({', '.join(recipe.tasks)}), and this works on one",
+            where=f"{where}: tasks",
+            do="afina check takes --task NAME; otherwise write a recipe of that task alone",
+        )
     if folder is None:
         return recipe
-    return _absolute_paths(_with_schema(recipe, folder, where), folder)
+    parts = {n: _with_schema(part, folder, where) for n, part in recipe.parts.items()}
+    return _absolute_paths(recipe.with_parts(parts), folder)
 
 
 def dump_recipe(recipe: Recipe) -> str:
@@ -187,20 +205,25 @@ def _absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
             return tuple(str(absolute(path)) for path in paths)
         return absolute(paths)
 
-    data = recipe.data
-    update: dict[str, Any] = {
-        "train": each(data.train),
-        "benchmark": each(data.benchmark),
-        "validation": absolute(data.validation),
-        "test": absolute(data.test),
-    }
-    if data.augment is not None and data.augment.model is not None:
-        model = _base_beside(data.augment.model, folder)
-        update["augment"] = data.augment.model_copy(update={"model": model})
-    update = {"data": data.model_copy(update=update)}
-    if recipe.evaluate.tests is not None:
-        tests = str((folder / recipe.evaluate.tests).resolve())
-        update["evaluate"] = recipe.evaluate.model_copy(update={"tests": tests})
+    def beside(view: Recipe) -> Recipe:
+        data = view.data
+        found: dict[str, Any] = {
+            "train": each(data.train),
+            "benchmark": each(data.benchmark),
+            "validation": absolute(data.validation),
+            "test": absolute(data.test),
+        }
+        if data.augment is not None and data.augment.model is not None:
+            model = _base_beside(data.augment.model, folder)
+            found["augment"] = data.augment.model_copy(update={"model": model})
+        changed: dict[str, Any] = {"data": data.model_copy(update=found)}
+        if view.evaluate.tests is not None:
+            tests = str((folder / view.evaluate.tests).resolve())
+            changed["evaluate"] = view.evaluate.model_copy(update={"tests": tests})
+        return view.model_copy(update=changed)
+
+    recipe = recipe.with_parts({name: beside(view) for name, view in recipe.parts.items()})
+    update: dict[str, Any] = {}
     if recipe.retrieval is not None:
         update["retrieval"] = _beside(recipe.retrieval, folder)
     update["base"] = _base_beside(recipe.base, folder)

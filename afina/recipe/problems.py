@@ -19,14 +19,22 @@ def recipe_error(error: ValidationError, where: str) -> RecipeError:
 
 
 def _one_problem(problem: Any) -> tuple[str, str, str]:
-    kind = problem["type"]
-    path = key_path(problem["loc"])
+    kind, location, prefix = problem["type"], problem["loc"], ""
+    if location[:1] == ("tasks",) and len(location) > 2:  # below it stands what stands at the top
+        prefix, location = f"tasks.{location[1]}.", location[2:]
+    path, what, do = _told(problem, kind, location, "tasks.NAME" if prefix else "")
+    return prefix + path, what, do
+
+
+def _told(problem: Any, kind: str, location: Any, top: str) -> tuple[str, str, str]:
+    """``top``: under which key the keys of the first level are known."""
+    path = key_path(location)
     message = str(problem["msg"])
     given = problem.get("input")
     if kind == "extra_forbidden":
         *parents, last = path.split(".")
         parent = ".".join(parents)
-        siblings = [row[0].rsplit(".", 1)[-1] for row in children_of(parent, problem["loc"])]
+        siblings = [row[0].rsplit(".", 1)[-1] for row in children_of(parent or top, location)]
         return path, f"unknown key {last}", nearest(last, siblings)
     if kind == "missing":
         return path, "is missing", f"add {path.rsplit('.', 1)[-1]}: to the recipe"

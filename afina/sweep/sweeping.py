@@ -194,7 +194,7 @@ def _as_run(
     home = place.home
     run = Run.open(home, noted["folder"]) if there else Run.create(home, bench.recipe.name)
     if run.status == "succeeded":
-        return run.id, outcome_of(run, ready.dataset), ready.plan.recipe
+        return run.id, outcome_of(run, {"": ready.only.dataset}), ready.plan.recipe
     say(f"trial {best.number} is the best: it becomes run {run.id}")
     place.note(RUN, {"trial": best.number, "run": run.id, "folder": str(run.folder)})
     begin(run, ready)

@@ -174,13 +174,14 @@ def _measured(bench: Bench, ready: Prepared, training: Training) -> Score:
         losses = [m["validation_loss"] for m in training.run.metrics() if "validation_loss" in m]
         return Score(min(losses), min(losses), None)
     recipe = ready.plan.recipe
+    dataset = ready.only.dataset
     settings = recipe.evaluate.model_copy(
         update={"baselines": (), "scorers": (bench.scorer.name,), "samples": 0}
     )
     report = evaluate(
-        [as_asked(recipe, answering(training, ready.dataset.validation))],
+        [as_asked(recipe, answering(training, dataset.validation))],
         bench.rows,
-        task=recipe.task.over(bench.rows, ready.dataset.train),
+        task=recipe.task.over(bench.rows, dataset.train),
         tuned="tuned",
         goal=Goal(metric=bench.scorer.name),
         settings=settings,

@@ -11,6 +11,7 @@ from afina.tasks.pooled import Pooled
 from afina.tasks.rank import Rank
 from afina.tasks.regress import Regress
 from afina.tasks.score import Score
+from afina.tasks.several import Several
 from afina.tasks.tag import Tag
 from afina.tasks.text import Text
 from afina.tasks.transform import Transform
@@ -29,6 +30,7 @@ TASKS: tuple[type[Task], ...] = (
     Embed,
     Rank,
 )
+"""What a recipe can name. ``Several`` stands for more than one of them, in one run."""
 
 __all__ = [
     "TASKS",
@@ -41,6 +43,7 @@ __all__ = [
     "Rank",
     "Regress",
     "Score",
+    "Several",
     "Tag",
     "Text",
     "Transform",

@@ -37,7 +37,8 @@ def find_bottom(model: Model, how: str | None, parts: Sequence[Rows], run: Run) 
             "bottom_within", reason="this network cannot be parted at its lowest trained layer"
         )
         return None
-    model.network.halves = halves
+    for network in model.network.each:
+        network.halves = halves
     bottom = Bottom(
         halves,
         [row for rows in parts for row in rows.kept],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from afina.errors import RecipeError
@@ -12,7 +13,8 @@ from afina.recipe import Recipe, Train
 from afina.tasks import Classify, Pooled, Regress, Tag, Written
 from afina.train.machine import Machine
 from afina.train.passes import count_tokens
-from afina.train.rows import Rows
+from afina.train.rows import Rows, together
+from afina.train.turns import turns_of
 from afina.types import Derived, Knobs, Method, Task
 
 CPU_PASS_TOKENS = 4096
@@ -23,17 +25,23 @@ FLAT_GAIN = 1.05
 
 
 class Book:
-    """Collects the derived values with their reasons."""
+    """Collects the derived values with their reasons. ``under``: the task that the keys belong to."""
 
     def __init__(self) -> None:
         self.lines: list[Derived] = []
+        self.under = ""
+
+    def note(self, key: str, value: Any, reason: str, chosen: bool = False, unit: str = "") -> None:
+        """One line, as it is."""
+        key = f"tasks.{self.under}.{key}" if self.under else key
+        self.lines.append(Derived(key, _plain(value), reason, chosen, unit))
 
     def take(self, key: str, chosen: Any, derived: Any, reason: str, unit: str = "") -> Any:
         """The user's value if there is one, else the derived one; noted either way."""
         if chosen is not None:
-            self.lines.append(Derived(key, _plain(chosen), "as the recipe says", True, unit))
+            self.note(key, chosen, "as the recipe says", True, unit)
             return chosen
-        self.lines.append(Derived(key, _plain(derived), reason, False, unit))
+        self.note(key, derived, reason, False, unit)
         return derived
 
 
@@ -60,16 +68,12 @@ def derive_task(
     book: Book, task: Task, rows: Rows, base: Base, method: Method | None = None
 ) -> Task:
     if isinstance(task, Classify | Tag):
-        book.lines.append(
-            Derived("task.labels", len(task.known_labels), "found in the data", unit="labels")
-        )
+        book.note("task.labels", len(task.known_labels), "found in the data", unit="labels")
     if isinstance(task, Regress):
         mean, deviation = task.scale
         why = "of the training rows' numbers"
-        book.lines += [
-            Derived("task.mean", mean, f"the mean {why}"),
-            Derived("task.deviation", deviation, f"the standard deviation {why}"),
-        ]
+        book.note("task.mean", mean, f"the mean {why}")
+        book.note("task.deviation", deviation, f"the standard deviation {why}")
     if isinstance(task, Pooled):
         pooling = pooling_of(base, task)
         reason = "what the base was made with" if base.pooling else f"usual for a {base.kind}"
@@ -92,17 +96,21 @@ def derive_task(
 def derive_train(
     book: Book,
     recipe: Recipe,
-    task: Task,
     method: Method,
     base: Base,
-    rows: Rows,
+    parts: Mapping[str, Rows],
     machine: Machine,
 ) -> tuple[Train, int, int]:
-    """The resolved ``train`` knobs, the optimiser steps, and the steps of an epoch."""
-    train = recipe.train
-    count = len(rows.kept)
-    if not count:
-        raise RecipeError("no row is left to learn from", where="data.train", do="add examples")
+    """The resolved ``train`` knobs, the optimiser steps, and the steps of an epoch.
+
+    ``parts``: the rows of each task.
+    """
+    train, task, rows = recipe.train, recipe.learned, together(parts)
+    counts = {name: len(own.kept) for name, own in parts.items()}
+    count = sum(counts.values())
+    for name in (name for name, own in counts.items() if not own):
+        where = f"tasks.{name}.data.train" if name else "data.train"
+        raise RecipeError("no row is left to learn from", where=where, do="add examples")
     _check_length(recipe, base, method)
     longest, why = rows.longest, "the longest training row"
     if train.on_too_long == "truncate":  # inputs are cut there after training too
@@ -113,7 +121,12 @@ def derive_train(
     batch = min(
         count, book.take("train.batch_size", train.batch_size, min(size, count), reason, "rows")
     )
-    per_epoch = -(-count // batch)
+    turns = turns_of(recipe, counts, batch)
+    if recipe.tasks:
+        told = ", ".join(f"{name} {steps}" for name, steps in turns.items())
+        mixing = None if any(p.weight for p in recipe.tasks.values()) else train.mixing
+        book.take("train.mixing", mixing, _usual_mixing(recipe), f"steps of an epoch: {told}")
+    per_epoch = sum(turns.values())
     usual = method.epochs or (3 if task.head == "tokens" else 5)
     why = f"method {method.name}" if method.epochs else f"a {task.name} task"
     epochs = book.take("train.epochs", train.epochs, usual, f"usual for {why}")
@@ -136,6 +149,11 @@ def derive_train(
         ),
     }
     return train.model_copy(update=update), steps, per_epoch
+
+
+def _usual_mixing(recipe: Recipe) -> str:
+    weighted = any(part.weight for part in recipe.tasks.values())
+    return "the weights of the tasks" if weighted else "proportional"
 
 
 def _derive_rates(

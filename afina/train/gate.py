@@ -6,7 +6,7 @@ for bit; and the saved model, opened anew, gives the same outputs as the one in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,21 @@ def publish(
     weights: Weights,
     progress: Progress,
     run: Run,
-    rows: Sequence[Encoded],
+    rows: Mapping[str, Sequence[Encoded]],
     figures: dict[str, Any],
-    kind: Targets,
+    kinds: Mapping[str, Targets],
 ) -> None:
     """Check the weights, write the model into the run, and check what was written.
 
+    ``rows`` and ``kinds``: of each task.
     Raises TrainingError with the reason; the model folder of a refused run does not stay.
     """
     _check_weights(model, weights, progress)
-    probe = collate(rows[:PROBE_ROWS], kind=kind, device=model.device)
-    expected = outputs(model, probe)
+    probes = {
+        task: collate(own[:PROBE_ROWS], kind=kinds[task], device=model.device)
+        for task, own in rows.items()
+    }
+    expected = _answers(model, probes)
     facts = {"run": run.id, "weights_sha256": figures["weights_sha256"]}
 
     def write(folder: Path) -> None:
@@ -49,7 +53,7 @@ def publish(
     base, device = model.base, str(model.device)
     for parameter in model.network.parameters():  # give the memory back before a second copy comes
         parameter.data = parameter.data.new_empty(0)
-    found = outputs(open_model(run.model_folder, base=base, device=device), probe)
+    found = _answers(open_model(run.model_folder, base=base, device=device), probes)
     figures["reload_difference"] = float((expected - found).abs().max())
     same = torch.equal(expected, found) if device == "cpu" else figures["reload_difference"] < 1e-2
     if not same:
@@ -63,6 +67,11 @@ def publish(
             do="this is a fault of Afina: please report it with the recipe",
         )
     run.event("gate", passed=True, reload_difference=figures["reload_difference"])
+
+
+def _answers(model: Model, probes: Mapping[str, Batch]) -> torch.Tensor:
+    """What the model says of the rows of each task, in one line."""
+    return torch.cat([outputs(model.of(task), batch).flatten() for task, batch in probes.items()])
 
 
 def outputs(model: Model, batch: Batch) -> torch.Tensor:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -25,7 +24,7 @@ from afina.models.sources import Base
 from afina.store import Run
 from afina.tasks import Pooled
 from afina.train import gate, state
-from afina.train.batches import Schedule, loss_tokens, micro_batches
+from afina.train.batches import loss_tokens, micro_batches
 from afina.train.bottom import find_bottom
 from afina.train.gradients import accumulate
 from afina.train.head_start import fit_head
@@ -35,9 +34,11 @@ from afina.train.plan import Plan
 from afina.train.prepare import lay_flat, prepare
 from afina.train.rollouts import Rollouts
 from afina.train.rows import Rows
+from afina.train.steps import Step, Watcher
 from afina.train.stopping import stop_on_signal
 from afina.train.temperature import fit_temperature
 from afina.train.thresholds import settle_thresholds
+from afina.train.turns import Turns, turns_of
 from afina.train.validation import validate
 from afina.train.weights import rate_share, sha256_of
 from afina.types import Batch, Encoded
@@ -46,33 +47,11 @@ TRIM_EVERY = 16
 """Steps between two times that unused memory is given back; the pages of one step in so many."""
 
 
-@dataclass(frozen=True)
-class Step:
-    """What a watcher of a run is told: after an optimiser step, an evaluation, or an alert.
-
-    ``score``: of an evaluation, what the best one is chosen by; lower is better.
-    """
-
-    step: int
-    steps: int
-    epoch: float
-    loss: float | None = None
-    validation_loss: float | None = None
-    score: float | None = None
-    tokens_per_second: float = 0.0
-    seconds_left: float = 0.0
-    memory_bytes: int = 0
-    alert: str = ""
-
-
-Watcher = Callable[[Step], None]
-
-
 def run(
     plan: Plan,
     base: Base,
-    rows: Rows,
-    validation: Rows,
+    rows: Mapping[str, Rows],
+    validation: Mapping[str, Rows],
     run: Run,
     *,
     renderer: ChatRenderer | None = None,
@@ -80,8 +59,9 @@ def run(
 ) -> dict[str, Any]:
     """Train by the plan, from the newest checkpoint of the run if it has one.
 
-    Returns the figures of the contract's ``train`` object. Raises Interrupted after Ctrl-C (saved,
-    resumable), TrainingError if a loss or weight is not finite or the gate refuses the result.
+    ``rows`` and ``validation``: of each task by its name in ``Recipe.parts``. Returns the figures of
+    the contract's ``train`` object. Raises Interrupted after Ctrl-C (saved, resumable), TrainingError
+    if a loss or weight is not finite or the gate refuses the result.
     """
     training = Training(plan, base, rows, validation, run, renderer, watch or (lambda _: None))
     training.go()
@@ -95,8 +75,8 @@ class Training:
         self,
         plan: Plan,
         base: Base,
-        rows: Rows,
-        validation: Rows,
+        rows: Mapping[str, Rows],
+        validation: Mapping[str, Rows],
         run: Run,
         renderer: ChatRenderer | None,
         watch: Watcher,
@@ -113,12 +93,12 @@ class Training:
         self.train = train
         self.run = run
         self.watch = watch
-        self.kind = rows.kind
+        self.kinds = {task: own.kind for task, own in rows.items()}
         torch.set_num_threads(train.threads)
         self.memory = MemoryPeak(str(train.device))
         self.model: Model = load(
             base,
-            recipe.task,
+            recipe.learned,
             recipe.method,
             dtype=DTYPES[train.precision],
             device=str(train.device),
@@ -132,24 +112,40 @@ class Training:
         if train.flat and not lay_flat(self.model):
             run.event("padded", reason="this network does not give the same for rows end to end")
         self.rollouts = Rollouts.of(self.model, recipe.objective, run, train.seed)
-        self.bottom = find_bottom(self.model, train.frozen_bottom, (rows, validation), run)
-        self.rows = observed(self.model, recipe.objective, rows)
-        self.validation = observed(self.model, recipe.objective, validation)
-        self.masker: Masker | None = None
-        if isinstance(self.model.network, MaskedNetwork):
-            self.masker = Masker.of(self.model.renderer, recipe.objective)
-            held = enumerate(self.validation)
-            self.validation = tuple(self.masker.hide(r, (train.seed, 1, i)) for i, r in held)
-        self.schedule = Schedule([r.longest for r in self.rows], train.batch_size, train.seed)
+        every = (*rows.values(), *validation.values())
+        self.bottom = find_bottom(self.model, train.frozen_bottom, every, run)
+        self.models = {task: self.model.of(task) for task in rows}
+        self._take(rows, validation)
         found = state.restore(run, self.weights)
-        if found is None and isinstance(recipe.task, Pooled) and recipe.task.head_start == "fitted":
-            fit_head(self.model, self.rows, recipe.objective, self.kind, self.bottom)
+        for task, model in self.models.items() if found is None else ():
+            if isinstance(model.task, Pooled) and model.task.head_start == "fitted":
+                fit_head(model, self.rows[task], recipe.objective, self.kinds[task], self.bottom)
         self.progress = found or state.Progress(
             initial_sha256=sha256_of(self.weights.tensors()),
             frozen_sha256=sha256_of(_frozen(self.model)),
         )
         run.rewind_metrics(self.progress.step)
         self.evaluate_every = max(1, plan.steps_per_epoch // train.evaluations_per_epoch)
+
+    def _take(self, rows: Mapping[str, Rows], validation: Mapping[str, Rows]) -> None:
+        """The rows of each task as they are learned, and whose turn each step is."""
+        recipe, train = self.plan.recipe, self.train
+        assert train.batch_size
+        self.rows = self._observed(rows)
+        self.validation = self._observed(validation)
+        self.masker: Masker | None = None
+        if isinstance(self.model.network, MaskedNetwork):
+            self.masker = Masker.of(self.model.renderer, recipe.objective)
+            held = enumerate(self.validation[""])
+            hidden = (self.masker.hide(r, (train.seed, 1, i)) for i, r in held)
+            self.validation = {"": tuple(hidden)}
+        lengths = {task: [r.longest for r in own] for task, own in self.rows.items()}
+        turns = turns_of(recipe, {t: len(own) for t, own in lengths.items()}, train.batch_size)
+        self.turns = Turns(lengths, turns, train.batch_size, train.seed)
+
+    def _observed(self, rows: Mapping[str, Rows]) -> dict[str, tuple[Encoded, ...]]:
+        objective = self.plan.recipe.objective
+        return {task: observed(self.models[task], objective, own) for task, own in rows.items()}
 
     # ------------------------------------------------------------------ the loop
 
@@ -171,7 +167,7 @@ class Training:
                 trim_memory()
             last = at.step == self.plan.steps
             improved = False
-            if self.validation and (last or at.step % self.evaluate_every == 0):
+            if any(self.validation.values()) and (last or at.step % self.evaluate_every == 0):
                 started = time.perf_counter()
                 improved = self.evaluate()
                 at.seconds += time.perf_counter() - started
@@ -185,22 +181,24 @@ class Training:
                     do=f"afina train --resume {self.run.id}",
                 )
 
-    def step(self, step: int) -> dict[str, float]:
+    def step(self, step: int) -> dict[str, Any]:
         """One optimiser step: forward and backward over the micro-batches, then AdamW.
 
         The loss is a sum over the whole batch, divided by the weight of the whole batch, so it does
         not matter how the batch is cut.
         """
         objective = self.plan.recipe.objective
-        rows = [self._as_seen(i, step) for i in self.schedule.step(step)]
-        told: dict[str, float] = {}
+        task, places = self.turns.step(step)
+        model, kind = self.models[task], self.kinds[task]
+        rows = [self._as_seen(task, i, step) for i in places]
+        told: dict[str, Any] = {"task": task} if task else {}
         if self.rollouts is not None:
             rows, told = self.rollouts.rows_of(rows, step)
         passes = surveyed(
-            self.model,
+            model,
             objective,
             micro_batches(rows, int(self.train.micro_batch_size or len(rows))),
-            self.kind,
+            kind,
             self.bottom,
         )
         self.weights.begin(step // self.plan.steps_per_epoch)
@@ -211,7 +209,7 @@ class Training:
             self.weights.collect_gradients()
 
         seeds = [_seed_of(self.train.seed, step, index) for index in range(len(passes))]
-        total, weight = accumulate(self.model.network, objective, passes, seeds, done)
+        total, weight = accumulate(model.network, objective, passes, seeds, done)
         norm = self.weights.gradient_norm()
         self._refuse_not_finite(norm, "gradient", step, tuple(r.row for r in rows))
         warmup = math.ceil(self.train.warmup * self.plan.steps)
@@ -219,21 +217,21 @@ class Training:
         self.weights.step(share, norm)
         at = self.progress
         at.tokens += sum(r.tokens for r in rows)
-        at.loss_tokens += sum(loss_tokens(r, self.kind) for r in rows)
+        at.loss_tokens += sum(loss_tokens(r, kind) for r in rows)
         at.rows += len(rows)
         at.stretch_sum += total * weight
         at.stretch_weight += weight
         rate = float(self.train.learning_rate or 0.0) * share
         return {"loss": total, "learning_rate": rate, "gradient_norm": norm, **told}
 
-    def _as_seen(self, row: int, step: int) -> Encoded:
+    def _as_seen(self, task: str, row: int, step: int) -> Encoded:
         """A row as it is learned at a step: some of its tokens hidden, if that is what is learned."""
         if self.masker is None:
-            return self.rows[row]
+            return self.rows[task][row]
         epoch = step // self.plan.steps_per_epoch
-        return self.masker.hide(self.rows[row], (self.train.seed, 0, epoch, row))
+        return self.masker.hide(self.rows[task][row], (self.train.seed, 0, epoch, row))
 
-    def note(self, figures: dict[str, float]) -> None:
+    def note(self, figures: dict[str, Any]) -> None:
         """Write the step into the run's metrics and tell the watcher."""
         at = self.progress
         speed = at.tokens / max(at.seconds, 1e-9)
@@ -265,13 +263,11 @@ class Training:
         """Measure the validation rows; whether this is the best so far. Warns and stops early.
 
         Better means: a lower loss for text, more rows right for labels (ties: the lower loss), a
-        higher reward for a policy, whose loss is the reward with its sign turned.
+        higher reward for a policy, whose loss is the reward with its sign turned. Of several tasks
+        the mean of their losses.
         """
         at = self.progress
-        if self.rollouts is not None:
-            loss, right = -self.rollouts.validate(self.validation), None
-        else:
-            loss, right = validate(self.model, self.plan, self.validation, self.kind, self.bottom)
+        loss, right, each = self._validated()
         self._refuse_not_finite(loss, "validation loss", at.step - 1, ("of validation",))
         at.validation.append(loss)
         at.training.append(at.stretch_sum / max(at.stretch_weight, 1e-9))
@@ -282,9 +278,11 @@ class Training:
             at.best, at.best_step, at.evaluations_without_gain = score, at.step, 0
         else:
             at.evaluations_without_gain += 1
-        figures = {"validation_loss": loss} | (
+        figures: dict[str, Any] = {"validation_loss": loss} | (
             {} if right is None else {"validation_accuracy": right}
         )
+        if len(each) > 1:
+            figures["validation_losses"] = each
         self.run.metric(step=at.step, **figures)
         self.watch(self._told(validation_loss=loss, score=score))
         self._warn_of_overfitting()
@@ -293,6 +291,21 @@ class Training:
             at.stopped = f"validation has not improved for {patience} evaluations"
             self.run.event("early_stop", step=at.step, reason=at.stopped, best_step=at.best_step)
         return improved
+
+    def _validated(self) -> tuple[float, float | None, dict[str, float]]:
+        """The mean of the tasks' losses, the share of rows right where one task has labels, and the loss
+        of each task."""
+        if self.rollouts is not None:
+            reward = self.rollouts.validate(self.validation[""])
+            return -reward, None, {}
+        found = {
+            task: validate(self.models[task], self.plan, rows, self.kinds[task], self.bottom)
+            for task, rows in self.validation.items()
+            if rows
+        }
+        each = {task: loss for task, (loss, _) in found.items()}
+        loss = sum(each.values()) / len(each)
+        return loss, next(iter(found.values()))[1] if len(self.models) == 1 else None, each
 
     def _warn_of_overfitting(self) -> None:
         at = self.progress
@@ -321,8 +334,9 @@ class Training:
         suit them."""
         self.weights.begin()
         state.restore_best(self.run, self.weights, self.progress)
-        self.heat = fit_temperature(self.model, self.validation)
-        settle_thresholds(self.model, self.validation, self.run)
+        if len(self.models) == 1:  # several tasks have none to settle
+            self.heat = fit_temperature(self.model, self.validation[""])
+            settle_thresholds(self.model, self.validation[""], self.run)
         return self.model
 
     def finish(self) -> dict[str, Any]:
@@ -333,7 +347,7 @@ class Training:
         figures = self.figures(peak)
         if self.heat is not None:
             figures["temperature"] = self.heat
-        gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kind)
+        gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kinds)
         return figures
 
     def figures(self, peak_memory_bytes: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from afina.errors import MachineError, RecipeError
-from afina.models.load import pooling_of
+from afina.models.load import reads_first
 from afina.models.masked import is_masked
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
@@ -21,7 +21,7 @@ from afina.recipe.load import parse_recipe
 from afina.train.derive import Book, choose_method, derive_task, derive_train
 from afina.train.estimate import Estimate, Parts, count_parts, estimate
 from afina.train.machine import Machine
-from afina.train.rows import Rows
+from afina.train.rows import Rows, together
 from afina.types import Derived, Method, Task
 
 WIDTHS = {"float32": 4, "bfloat16": 2}
@@ -61,7 +61,7 @@ class Plan:
     def from_dict(cls, value: Mapping[str, Any]) -> Plan:
         """Read back what ``as_dict`` wrote."""
         return cls(
-            recipe=parse_recipe(dict(value["recipe"]), where="plan.json"),
+            recipe=parse_recipe(dict(value["recipe"]), where="plan.json", several=True),
             derived=tuple(Derived(**d) for d in value["derived"]),
             steps=int(value["steps"]),
             steps_per_epoch=int(value["steps_per_epoch"]),
@@ -76,14 +76,14 @@ class Plan:
 
 def make_plan(
     recipe: Recipe,
-    task: Task,
     base: Base,
-    rows: Rows,
-    validation: Rows,
+    parts: Mapping[str, Rows],
+    validation: Mapping[str, Rows],
     test_rows: int,
     machine: Machine,
 ) -> Plan:
-    """Derive everything that is open. ``task`` is the resolved one of the data set.
+    """Derive everything that is open. The recipe's tasks are resolved, and ``parts`` and ``validation``
+    hold the rows of each by its name in ``Recipe.parts``.
 
     Raises RecipeError if knobs contradict each other or the data, MachineError if the run cannot
     fit into memory or on the disk.
@@ -91,24 +91,25 @@ def make_plan(
     book = Book()
     method, why = choose_method(recipe, base)
     book.take("method", recipe.method, method, why)
-    task = derive_task(book, task, rows, base, method)
-    train, steps, steps_per_epoch = derive_train(book, recipe, task, method, base, rows, machine)
-    resolved = recipe.model_copy(
-        update={
-            "task": task,
-            "method": method,
-            "train": train,
-            **_derive_proof(book, recipe, task, rows),
-        }
-    )
-    parts = measure_parts(base, task, method)
-    resolved = _derive_bottom(book, resolved, base, rows, parts, machine, steps / steps_per_epoch)
-    resolved = _fit_memory(book, resolved, base, rows, parts, machine, steps)
-    cost = estimate(resolved, base, rows, parts, machine, steps)
+    rows, held = together(parts), together(validation)
+    views = {}
+    for name, view in recipe.parts.items():
+        book.under = name
+        own = derive_task(book, view.task, parts[name], base, method)
+        proof = _derive_proof(book, view, own, parts[name])
+        views[name] = view.model_copy(update={"task": own, **proof})
+    book.under = ""
+    recipe = recipe.with_parts(views)
+    train, steps, steps_per_epoch = derive_train(book, recipe, method, base, parts, machine)
+    resolved = recipe.model_copy(update={"method": method, "train": train})
+    sizes = measure_parts(base, recipe.learned, method)
+    resolved = _derive_bottom(book, resolved, base, rows, sizes, machine, steps / steps_per_epoch)
+    resolved = _fit_memory(book, resolved, base, rows, sizes, machine, steps)
+    cost = estimate(resolved, base, rows, sizes, machine, steps)
     _check_room(cost, machine)
     notes = (
         ()
-        if validation.kept
+        if held.kept
         else ("there are no validation rows: no early stopping, and the last weights are kept",)
     )
     return Plan(
@@ -118,9 +119,9 @@ def make_plan(
         steps_per_epoch=steps_per_epoch,
         machine=machine,
         estimate=cost,
-        rows=_row_facts(rows, validation, test_rows),
+        rows=_row_facts(rows, held, test_rows),
         base=_base_facts(base),
-        parts=parts,
+        parts=sizes,
         notes=notes,
     )
 
@@ -140,7 +141,7 @@ def _derive_bottom(
     size = rows.tokens * base.hidden_size * WIDTHS[train.precision]
     frozen = round(parts.lowest * base.layers)
     # A policy's rows are written anew at every step, and hidden tokens drawn anew in every epoch.
-    new_rows = isinstance(recipe.objective, Policy) or is_masked(base, recipe.task)
+    new_rows = isinstance(recipe.objective, Policy) or is_masked(base, recipe.learned)
     within = train.exact or machine.device != "cpu" or base.kind == "seq2seq" or new_rows
     if within or frozen == 0:
         if train.frozen_bottom not in (None, "within"):
@@ -266,8 +267,7 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
             head and module.get_output_embeddings().weight is module.get_input_embeddings().weight
         )
         if task.head != "tokens":
-            first = task.head != "tags" and pooling_of(base, task) == "first"
-            settle_pooler(module, base.folder, first)
+            settle_pooler(module, base.folder, reads_first(base, task))
         module = method.apply(module, "vector" if is_masked(base, task) else task.head)
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()

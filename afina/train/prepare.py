@@ -25,5 +25,6 @@ def prepare(model: Model, plan: Plan) -> Weights:
 
 def lay_flat(model: Model) -> bool:
     """Let the network work rows end to end if it gives the same that way."""
-    network = model.network
-    return isinstance(network, TokenNetwork) and network.lay_flat()
+    return all(
+        isinstance(network, TokenNetwork) and network.lay_flat() for network in model.network.each
+    )

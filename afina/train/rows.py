@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from afina.errors import DataError
@@ -60,6 +60,31 @@ class Rows:
     @property
     def loss_tokens(self) -> int:
         return sum(loss_tokens(r, self.kind) for r in self.kept)
+
+
+@dataclass(frozen=True)
+class _Together(Rows):
+    parts: tuple[Rows, ...] = ()
+
+    @property
+    def loss_tokens(self) -> int:
+        return sum(part.loss_tokens for part in self.parts)
+
+
+def together(rows: Mapping[str, Rows]) -> Rows:
+    """The rows of all tasks of a run, to be counted; what a target means only each task knows."""
+    parts = tuple(rows.values())
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    return _Together(
+        kept=tuple(row for part in parts for row in part.kept),
+        kind=first.kind,
+        dropped=tuple(each for part in parts for each in part.dropped),
+        truncated=sum(part.truncated for part in parts),
+        shape=first.shape,
+        parts=parts,
+    )
 
 
 def encode(

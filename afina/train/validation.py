@@ -14,7 +14,7 @@ from afina.train.bottom import Bottom
 from afina.train.gradients import together
 from afina.train.observe import surveyed
 from afina.train.plan import Plan
-from afina.types import Batch, Encoded, Objective, Targets
+from afina.types import Batch, Encoded, Objective, Targets, Task
 
 
 def validate(
@@ -40,7 +40,7 @@ def validate(
             if labelled:
                 scores = model.network.label_scores(batch)
                 loss = objective.loss(Answered(label_scores=scores), batch)
-                right += int(_right(scores, batch, plan).sum())
+                right += int(_right(scores, batch, model.task).sum())
             else:
                 loss = objective.loss(model.network, batch)
             total += float(loss.total)
@@ -60,8 +60,8 @@ def _mean_together(model: Model, objective: Objective, steps: Iterable[Sequence[
     return total / max(weight, 1e-9)
 
 
-def _right(scores: torch.Tensor, batch: Batch, plan: Plan) -> torch.Tensor:
+def _right(scores: torch.Tensor, batch: Batch, task: Task) -> torch.Tensor:
     if batch.kind == "one_label":
         return scores.argmax(1) == batch.targets.argmax(1)
-    threshold = getattr(plan.recipe.task, "threshold", 0.5)
+    threshold = getattr(task, "threshold", 0.5)
     return ((scores.sigmoid() >= threshold) == (batch.targets > 0.5)).all(1)

@@ -28,6 +28,7 @@ VALUES = {
     "candidate": "few_shot",
     "what": "no memory",
     "names": "a, b",
+    "tasks": "a, b",
     "value": 0.9,
     "other": 0.8,
     "difference": 0.1,
@@ -136,7 +137,8 @@ def test_no_translation_is_empty(table: dict[str, tuple[str, str]]) -> None:
 
 def test_every_word_of_the_template_is_in_the_table_and_every_one_is_used() -> None:
     folder = Path(str(evaluation.__file__)).parent
-    template = (folder / "templates" / "report.html").read_text("utf-8")
+    pages = sorted((folder / "templates").glob("*.html"))
+    template = "".join(page.read_text("utf-8") for page in pages if page.stem != "blind")
     source = template + (folder / "page.py").read_text("utf-8")
     asked = set(re.findall(r'\bt\("([a-z0-9_]+)"', template))
     asked |= set(re.findall(r'(?:w|g)\.word\("([a-z0-9_]+)"\)', template))

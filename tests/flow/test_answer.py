@@ -89,7 +89,7 @@ def test_a_trial_or_a_fold_settles_it_as_a_run_does(
     run, _ = flow.train(recipe, tmp_path / "home")
     ready = flow.prepare(recipe, tmp_path / "home")
     part = Workplace(tmp_path / "home", "folds", "tried").part("fold-1")
-    tuned = answering(try_out(ready, part, lambda _: None, Shelf()), ready.dataset.validation)
+    tuned = answering(try_out(ready, part, lambda _: None, Shelf()), ready.only.dataset.validation)
     assert isinstance(tuned.task, FindAnswer)
     assert tuned.task.no_answer == read_card(run.model_folder)["task"]["no_answer"]
 

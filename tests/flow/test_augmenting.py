@@ -68,8 +68,8 @@ def test_the_split_and_its_fingerprint_stay_what_they_are(tiny: Tiny, tmp_path: 
     }
     path = tmp_path / "recipe.yaml"
     path.write_text(json.dumps(recipe), "utf-8")
-    plain = flow.prepare(load_recipe(path), tmp_path)
-    more = flow.prepare(load_recipe(path, ["data.augment={language: en}"]), tmp_path)
+    plain = flow.prepare(load_recipe(path), tmp_path).only
+    more = flow.prepare(load_recipe(path, ["data.augment={language: en}"]), tmp_path).only
     assert plain.dataset.fingerprint == more.dataset.fingerprint
     assert plain.learned == plain.dataset.train == more.dataset.train
     made = more.learned[len(plain.learned) :]
@@ -86,7 +86,7 @@ def test_a_resumed_run_makes_the_same_rows_or_says_that_it_cannot(
 
     outcome = run(tmp_path, tiny("minilm"))
     opened = Run.open(tmp_path / "home", outcome["run"])
-    again = training._reopen(opened, lambda _: None)
+    again = training._reopen(opened, lambda _: None).only
     assert again.made is not None and len(again.made.rows) == outcome["data"]["made"]
     monkeypatch.setattr(augmenting, "synonyms", lambda language: {"money": ("gold",)})
     with pytest.raises(RunError, match="no longer the same"):

@@ -62,5 +62,7 @@ def test_a_template_that_writes_them_in_blocks_is_taken(
 ) -> None:
     ready = prepare(recipe(tiny("llama"), tmp_path, SPEAKS), tmp_path)
     assert ready.plan.recipe.task.answer == "json"
-    text = "".join(piece for piece, counts in ready.renderer.pieces(ready.rows.kept[0]) if counts)
+    text = "".join(
+        piece for piece, counts in ready.renderer.pieces(ready.only.rows.kept[0]) if counts
+    )
     assert text.startswith('<tool_call>{"name": "light"')

@@ -53,12 +53,14 @@ def test_rows_are_learned_and_questions_asked_with_the_same_passages(
 ) -> None:
     asked = recipe(learn=True)
     ready, plain = flow.prepare(asked, tmp_path), flow.prepare(recipe(), tmp_path)
-    assert ready.documents and not plain.documents
-    row, example = ready.rows.kept[0], ready.dataset.train[0]
+    assert ready.only.documents and not plain.only.documents
+    row, example = ready.only.rows.kept[0], ready.only.dataset.train[0]
     assert isinstance(example, ChatExample)
     text = "".join(piece for piece, _ in ready.renderer.pieces(row))
     assert f"[{example.messages[0].content.rsplit(' ', 1)[1]}.md]" in text
-    assert min(len(r.ids) for r in ready.rows.kept) > max(len(r.ids) for r in plain.rows.kept)
+    assert min(len(r.ids) for r in ready.only.rows.kept) > max(
+        len(r.ids) for r in plain.only.rows.kept
+    )
     run, outcome = flow.run_recipe(asked, tmp_path / "home")
     candidates = {c["name"]: c for c in outcome["report"]["candidates"]}
     assert set(candidates["tuned"]["scores"]) == {"chrf", "perplexity"}

@@ -123,6 +123,6 @@ def test_what_is_too_long(tiny: Tiny, tmp_path: Path, part: str) -> None:
             prepare(recipe(tiny("t5"), tmp_path, rows, train=train), tmp_path)
         return
     ready = prepare(recipe(tiny("t5"), tmp_path, rows, train=train), tmp_path)
-    cut = [r for r in ready.rows.kept if len(r.source) == 256]
-    assert len(cut) == ready.rows.truncated > 0
+    cut = [r for r in ready.only.rows.kept if len(r.source) == 256]
+    assert len(cut) == ready.only.rows.truncated > 0
     assert all(r.source[-1] in ready.renderer.stop_ids for r in cut)

@@ -85,9 +85,9 @@ class Tried:
         resolved = self.recipe.task.resolve(examples)
         self.rows = self._encode(examples[held:], resolved)
         self.validation = self._encode(examples[:held], resolved)
-        self.plan: Plan = make_plan(
-            self.recipe, resolved, base, self.rows, self.validation, 0, MACHINE
-        )
+        whole = self.recipe.model_copy(update={"task": resolved})
+        rows_of, held_of = {"": self.rows}, {"": self.validation}
+        self.plan: Plan = make_plan(whole, base, rows_of, held_of, 0, MACHINE)
 
     def _encode(self, examples: list[Example], task: Any) -> Rows:
         return encode(
@@ -104,8 +104,8 @@ class Tried:
         run.write("recipe.yaml", dump_recipe(self.plan.recipe))
         return run
 
-    def arguments(self, run: Run) -> tuple[Plan, Base, Rows, Rows, Run]:
-        return self.plan, self.base, self.rows, self.validation, run
+    def arguments(self, run: Run) -> tuple[Plan, Base, dict[str, Rows], dict[str, Rows], Run]:
+        return self.plan, self.base, {"": self.rows}, {"": self.validation}, run
 
     def model(self) -> Model:
         """The model before the first step."""

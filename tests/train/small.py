@@ -158,9 +158,9 @@ class Small:
         assert not isinstance(resolved, Classify) or resolved.labels
         self.rows: Rows = self._encode(examples[:rows], resolved)
         self.validation: Rows = self._encode(examples[rows:], resolved)
-        self.plan: Plan = make_plan(
-            self.recipe, resolved, base, self.rows, self.validation, 0, MACHINE
-        )
+        whole = self.recipe.model_copy(update={"task": resolved})
+        rows_of, held_of = {"": self.rows}, {"": self.validation}
+        self.plan: Plan = make_plan(whole, base, rows_of, held_of, 0, MACHINE)
 
     def _encode(self, examples: list[Example], task: Any) -> Rows:
         return encode(examples, task, self.renderer, max_length=None, on_too_long="error")
@@ -170,5 +170,5 @@ class Small:
         run.write("recipe.yaml", dump_recipe(self.plan.recipe))
         return run
 
-    def arguments(self, run: Run) -> tuple[Plan, Base, Rows, Rows, Run]:
-        return self.plan, self.base, self.rows, self.validation, run
+    def arguments(self, run: Run) -> tuple[Plan, Base, dict[str, Rows], dict[str, Rows], Run]:
+        return self.plan, self.base, {"": self.rows}, {"": self.validation}, run
