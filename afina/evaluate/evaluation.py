@@ -224,7 +224,7 @@ def _statistics(
                         matrices[key] = statistics(pairs, 2)
             else:
                 matrices[key] = _counted(scorer.counting(context), test, golds, found.answers)
-    sums = resample(list(matrices.values()), resamples, seed)
+    sums = resample(list(matrices.values()), resamples, seed) if matrices else []
     drawn = dict(zip(matrices, sums, strict=True))
     return {
         (m.name, s.name): (matrices[m.name, s.counting], drawn[m.name, s.counting])

@@ -488,3 +488,14 @@ def test_calls_of_tools_are_scored_as_values() -> None:
     assert scores["linear"]["exact_match"] == 0.0
     assert scores["linear"]["json_valid"] == 0.5
     assert 0.0 < scores["linear"]["field_f1"] < 1.0
+
+
+def test_a_score_that_no_candidate_has_is_an_error() -> None:
+    only = Evaluate(scorers=("perplexity",), resamples=100)
+    with pytest.raises(ModelError, match="tuned has no perplexity"):
+        measure(
+            [Fixed("tuned", lambda _: Answer("a"))],
+            chats(["one"] * 3),
+            Generate(answer="text"),
+            settings=only,
+        )
