@@ -110,10 +110,11 @@ def test_who_leaves_the_queue_is_never_begun(serve_live: Serve) -> None:
 def test_a_full_house_says_when_to_come_back(serve_live: Serve) -> None:
     model = FakeModel(context_length=1000)
     url = serve_live(model, max_waiting=2)
-    inside = [open_stream(url, CHAT, _chat("SLOW 30", stream=True)) for _ in range(1)]
+    inside = [open_stream(url, CHAT, _chat("SLOW 900", stream=True)) for _ in range(1)]
     waiting = threading.Thread(target=send, args=(url, "POST", CHAT, _chat("waits")))
     waiting.start()
-    time.sleep(0.2)
+    too_long = _chat("a", max_tokens=10**8)  # refused for what it asks as long as there is a place
+    assert _until(lambda: send(url, "POST", CHAT, too_long).status == 429, 5)
     reply = send(url, "POST", CHAT, _chat("too many"))
     assert (reply.status, reply.error["code"]) == (429, "queue_full")
     assert 1 <= int(reply.headers["retry-after"]) <= 60
@@ -144,7 +145,7 @@ class Torrent(FakeModel):
 def test_a_reader_that_stalls_holds_up_nobody_and_is_given_up(
     serve_live: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "STALLED_SECONDS", 1.0)
+    monkeypatch.setattr(events, "STALLED_SECONDS", 2.0)
     url = serve_live(Torrent(context_length=10**6), max_waiting=2)
     stalled, _ = open_stream(url, CHAT, _chat("torrent", stream=True))
     assert send(url, "POST", CHAT, _chat("hola")).status == 200
@@ -153,7 +154,7 @@ def test_a_reader_that_stalls_holds_up_nobody_and_is_given_up(
     other, answer = open_stream(url, CHAT, _chat("SLOW 3000", stream=True))
     too_long = _chat("a", max_tokens=10**8)
     assert send(url, "POST", CHAT, too_long).status == 429
-    assert _until(lambda: send(url, "POST", CHAT, too_long).status == 400, 5)
+    assert _until(lambda: send(url, "POST", CHAT, too_long).status == 400, 10)
     answer.close()
     other.close()
     stalled.close()
