@@ -127,7 +127,11 @@ def build(
     request.check(name)
     started = perf_counter()
     predictor = weighed(BASELINES[name](request), request)
-    predictor.facts = replace(predictor.facts, seconds_to_fit=perf_counter() - started)
+    predictor.facts = replace(
+        predictor.facts,
+        seconds_to_fit=perf_counter() - started,
+        disk_bytes=request.asked[0].bytes if request.asked else None,
+    )
     if say is not None:
         say(f"{name}: {predictor.facts.sentence()}")
     return predictor

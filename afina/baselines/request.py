@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
@@ -21,13 +21,15 @@ Kind = TypeVar("Kind", bound=Task)
 
 @dataclass(frozen=True)
 class Facts:
-    """About a fitted baseline. ``head_tokens``: tokens of its prompt before the question."""
+    """About a fitted baseline. ``head_tokens``: tokens of its prompt before the question;
+    ``disk_bytes``: the size of the base's files, None for one that asks no base."""
 
     what: str
     head_tokens: int = 0
     examples: int = 0
     instruction: str = ""
     seconds_to_fit: float = 0.0
+    disk_bytes: int | None = None
     notes: tuple[str, ...] = ()
 
     def sentence(self) -> str:
@@ -87,7 +89,7 @@ class Request:
     """The resolved task, the training rows, the recipe's base (None: not at hand) and settings.
 
     ``validation``: rows that a baseline may choose by; ``goal``: what counts;
-    ``retrieval``: documents to answer from.
+    ``retrieval``: documents to answer from. ``asked``: the base, once ``the_base`` gave it away.
     """
 
     task: Task
@@ -101,6 +103,7 @@ class Request:
     validation: tuple[Example, ...] = ()
     goal: Goal | None = None
     retrieval: Retrieval | None = None
+    asked: list[Base] = field(default_factory=list)
 
     def check(self, name: str) -> None:
         """Raise DataError where there is nothing to learn from."""
@@ -126,11 +129,12 @@ class Request:
         return self.task
 
     def the_base(self, name: str) -> Base:
-        """The recipe's base. Raises ModelError if it is not at hand."""
+        """The recipe's base, noted as ``asked``. Raises ModelError if it is not at hand."""
         if self.base is None:
             raise ModelError(
                 f"{name} needs the recipe's base", where="base", do="name one in the recipe"
             )
+        self.asked.append(self.base)
         return self.base
 
     def loading(self) -> dict[str, Any]:

@@ -172,13 +172,6 @@ def recipe_to_measure(run: Run) -> Recipe:
     return recipe_of(run)
 
 
-ASK_THE_BASE = frozenset(
-    {"zero_shot", "few_shot", "few_shot_random", "few_shot_nearest", "prompt_search", "rag", "base"}
-    | {"embedding_linear", "embedding_ridge"}
-)
-"""Baselines that need the base's weights to answer."""
-
-
 def candidates(
     run: Run,
     task: str,
@@ -229,8 +222,7 @@ def baselines(
                 do=nearest(name, ("tuned", *BASELINES)),
             )
     parts = (recipe.task, base, dataset.train, dataset.validation)
-    asked = {name: base.bytes for name in names if name in ASK_THE_BASE}
-    return [Candidate(n, partial(build_asked, n, recipe, *parts), say, asked.get(n)) for n in names]
+    return [Candidate(name, partial(build_asked, name, recipe, *parts), say) for name in names]
 
 
 def build_asked(
@@ -288,7 +280,7 @@ def probed(run: Run, task: str, recipe: Recipe, base: Base, say: Say) -> list[Pa
 class Candidate:
     """A predictor that is opened at its first question; ``close`` gives its memory back.
 
-    ``disk_bytes``: what it needs on disk, None where that is not known.
+    ``disk_bytes``: what it needs on disk; None: what it says of itself once it is open, if anything.
     """
 
     def __init__(
@@ -321,7 +313,10 @@ class Candidate:
         """The most memory of this process (of the GPU, where it runs there) since it was opened, and
         its size on disk, in bytes."""
         peak = None if self._memory is None else float(self._memory.bytes())
-        return {"peak_memory_bytes": peak, "disk_bytes": self._disk_bytes}
+        disk = self._disk_bytes
+        if disk is None and (facts := getattr(self._opened, "facts", None)) is not None:
+            disk = facts.disk_bytes
+        return {"peak_memory_bytes": peak, "disk_bytes": disk}
 
     def close(self) -> None:
         import gc

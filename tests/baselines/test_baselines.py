@@ -138,6 +138,9 @@ def test_labels(tiny: Tiny, name: str, kind: Kind | None, at_least: float) -> No
         if kind:
             assert answer.prompt_tokens > 0
     assert len(told) == 1
+    assert predictor.facts.disk_bytes == (base.bytes if base else None), (
+        "who asks the base weighs it"
+    )
     facts = predictor.describe()
     assert facts["seconds_to_fit"] > 0
     assert facts["what"]
