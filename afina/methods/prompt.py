@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -43,29 +43,22 @@ class Prompt(Method):
         from peft import PromptTuningConfig, get_peft_model
 
         check_virtual(module, keys_and_values=head == "tokens")
-        words: Any = module.get_input_embeddings()  # type: ignore[operator]
         config = PromptTuningConfig(
             num_virtual_tokens=self.length,
             task_type="CAUSAL_LM" if head == "tokens" else "FEATURE_EXTRACTION",
         )
         wrapped: torch.nn.Module = get_peft_model(module, config, autocast_adapter_dtype=False)
-        started = wrapped.prompt_encoder["default"].embedding  # type: ignore[index, union-attr]
-        ids = torch.tensor(self._first_ids(module, int(words.num_embeddings)))
-        with torch.no_grad():
-            started.weight.copy_(words(ids.to(words.weight.device)))
+        if self.text is None:
+            vocabulary = int(module.get_input_embeddings().num_embeddings)  # type: ignore[operator]
+            ids = torch.randint(vocabulary, (self.length,), device="cpu").tolist()
+            _set_words(wrapped, ids)
         return wrapped
 
-    def _first_ids(self, module: torch.nn.Module, vocabulary: int) -> list[int]:
-        import torch
+    @property
+    def begins_as(self) -> str | None:
+        return self.text
 
-        if self.text is None:
-            drawn: list[int] = torch.randint(vocabulary, (self.length,), device="cpu").tolist()
-            return drawn
-        from transformers import AutoTokenizer
-
-        folder = module.config._name_or_path  # type: ignore[union-attr]
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-        ids: list[int] = tokenizer(self.text, add_special_tokens=False)["input_ids"]
+    def begin(self, module: torch.nn.Module, ids: Sequence[int]) -> None:
         if not 0 < len(ids) <= self.length:
             raise RecipeError(
                 f"the text has {len(ids)} tokens and the prompt {self.length}",
@@ -74,7 +67,7 @@ class Prompt(Method):
                 if ids
                 else "write some words",
             )
-        return (ids * -(-self.length // len(ids)))[: self.length]
+        _set_words(module, (list(ids) * -(-self.length // len(ids)))[: self.length])
 
     def opened(self) -> Method:
         return self.model_copy(update={"text": None})
@@ -85,3 +78,13 @@ class Prompt(Method):
 
     def learning_rate(self, parameters: int, head: Head) -> tuple[float, str]:
         return 3e-2, "a soft prompt: a tenth of the 0.3 that Lester et al. 2021 take with Adafactor"
+
+
+def _set_words(module: Any, ids: Sequence[int]) -> None:
+    """Begin the vectors as the base's own vectors of ``ids``."""
+    import torch
+
+    words = module.get_base_model().get_input_embeddings()
+    with torch.no_grad():
+        place = torch.tensor(ids, device=words.weight.device)
+        module.prompt_encoder["default"].embedding.weight.copy_(words(place))

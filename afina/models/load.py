@@ -167,8 +167,7 @@ def load(
     if method is None:
         module.requires_grad_(False)
     else:
-        # PEFT has no name for guessing hidden tokens: it is a network like another.
-        module = method.apply(module, "vector" if is_masked(base, task) else task.head)
+        module = with_method(module, base, task, method, renderer)
         for parameter in fixed:
             parameter.requires_grad_(False)
         if method.precise:
@@ -182,6 +181,20 @@ def load(
         network.head.requires_grad_(method is not None)
     network.to(device).eval()
     return Model(base, task, method, network, renderer, dtype, torch.device(device), exact)
+
+
+def with_method(
+    module: nn.Module, base: Base, task: Task, method: Method, renderer: ChatRenderer | None = None
+) -> nn.Module:
+    """The module with what a method marks and adds. ``renderer``: the base's, if it is there already.
+
+    Raises RecipeError for a text that new weights cannot begin as.
+    """
+    # PEFT has no name for guessing hidden tokens: it is a network like another.
+    module = method.apply(module, "vector" if is_masked(base, task) else task.head)
+    if method.begins_as is not None:
+        method.begin(module, (renderer or load_renderer(base)).bare(method.begins_as))
+    return module
 
 
 def make_precise(module: nn.Module) -> None:

@@ -153,6 +153,10 @@ class ChatRenderer:
             ids = ids[:-1]
         return ids
 
+    def bare(self, text: str) -> tuple[int, ...]:
+        """Ids of a text alone, without any special token."""
+        return tuple(self._literal.encode(text, add_special_tokens=False).ids)
+
     def prompt_of(self, use: Literal["query", "passage"]) -> str:
         """What the base was trained to see before a text of that use; empty where nothing is said."""
         if use == "passage" and "passage" not in self.prompts:

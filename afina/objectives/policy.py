@@ -45,6 +45,7 @@ class Policy(Objective):
     """Divide by the standard deviation of the group's rewards (grpo)."""
 
     needs: ClassVar[tuple[type[Example], ...]] = (ChatExample,)
+    rewrites_rows: ClassVar[bool] = True
     rate_share: ClassVar[float] = 0.1
 
     @model_validator(mode="after")

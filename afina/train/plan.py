@@ -15,7 +15,6 @@ from afina.models.masked import is_masked
 from afina.models.pooler import settle_pooler
 from afina.models.quiet import quiet
 from afina.models.sources import Base
-from afina.objectives import Policy
 from afina.recipe import Goal, Recipe
 from afina.recipe.load import parse_recipe
 from afina.train.derive import Book, choose_method, derive_task, derive_train
@@ -140,8 +139,8 @@ def _derive_bottom(
     assert train.precision in WIDTHS
     size = rows.tokens * base.hidden_size * WIDTHS[train.precision]
     frozen = round(parts.lowest * base.layers)
-    # A policy's rows are written anew at every step, and hidden tokens drawn anew in every epoch.
-    new_rows = isinstance(recipe.objective, Policy) or is_masked(base, recipe.learned)
+    # Hidden tokens are drawn anew in every epoch.
+    new_rows = recipe.objective.rewrites_rows or is_masked(base, recipe.learned)
     within = train.exact or machine.device != "cpu" or base.kind == "seq2seq" or new_rows
     if within or frozen == 0:
         if train.frozen_bottom not in (None, "within"):
@@ -255,7 +254,7 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
     from transformers import AutoConfig
 
     from afina.methods.blocks import block_list
-    from afina.models.load import auto_class
+    from afina.models.load import auto_class, with_method
 
     config = AutoConfig.from_pretrained(base.folder, trust_remote_code=False)
     with torch.device("meta"):
@@ -268,7 +267,7 @@ def measure_parts(base: Base, task: Task, method: Method) -> Parts:
         )
         if task.head != "tokens":
             settle_pooler(module, base.folder, reads_first(base, task))
-        module = method.apply(module, "vector" if is_masked(base, task) else task.head)
+        module = with_method(module, base, task, method)
     found: list[tuple[str, int, bool]] = [
         (n, p.numel(), p.requires_grad) for n, p in module.named_parameters()
     ]

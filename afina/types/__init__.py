@@ -180,6 +180,8 @@ class Objective(Knobs):
     needs: ClassVar[tuple[type[Example], ...]]
     whole_batch: ClassVar[bool] = False
     """True if the loss of a step is one of the vectors of all its rows together."""
+    rewrites_rows: ClassVar[bool] = False
+    """True if what is learned at a step is written then: no state of a row outlasts its step."""
     rate_share: ClassVar[float] = 1.0
     """Share of the method's usual learning rate that suits this loss."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -67,6 +67,16 @@ class Method(Knobs):
         ``module`` is the Transformers model. Returns it, or the PeftModel around it. New weights
         are drawn from torch's global generator, which the caller has seeded.
         """
+        raise NotImplementedError
+
+    @property
+    def begins_as(self) -> str | None:
+        """A text whose tokens the new weights begin as; None: ``apply`` has begun them."""
+        return None
+
+    def begin(self, module: torch.nn.Module, ids: Sequence[int]) -> None:
+        """Let the new weights of ``module`` (what ``apply`` gave) begin as ``ids``, the tokens of
+        ``begins_as``. Raises RecipeError where there are none, or too many."""
         raise NotImplementedError
 
     def refuses(self, head: Head) -> str:

@@ -24,6 +24,7 @@ from afina.models.sources import Base
 from afina.tasks import Classify, Generate
 from afina.train.batches import collate
 from afina.train.loop import Training
+from afina.train.plan import measure_parts
 from afina.types import IGNORED, Batch, Encoded, Method
 from tests.tiny import CONTEXT_LENGTH, Kind
 from tests.train.small import Small
@@ -183,8 +184,10 @@ def test_a_prompt_begins_as_its_text(tiny: Callable[[Kind], Base]) -> None:
     drawn = load(base, CLASSIFY, Prompt(length=5))
     (vectors,) = (p for n, p in drawn.trained().items() if "prompt_encoder" in n)
     assert all(any(torch.equal(v, w) for w in words) for v in vectors), "words, not noise"
-    with pytest.raises(RecipeError, match="the text has 2 tokens"):
-        load(base, CLASSIFY, Prompt(length=1, text="the kitchen"))
+    long = Prompt(length=1, text="the kitchen")
+    for begun in (load, measure_parts):  # with its weights, and before anything is trained
+        with pytest.raises(RecipeError, match="the text has 2 tokens"):
+            begun(base, CLASSIFY, long)
 
 
 def test_a_prefix_begins_with_zeros_and_learns_through_its_network(

@@ -14,12 +14,14 @@ from afina.methods import Full, Lora, Partial
 from afina.models.bottom import groups, split
 from afina.models.load import load
 from afina.models.sources import Base
+from afina.objectives import Policy
 from afina.store import Run
 from afina.tasks import Classify, Generate
 from afina.train import loop
 from afina.train.bottom import FACTS, FOLDER, STATES
+from afina.train.plan import make_plan
 from tests.tiny import Kind
-from tests.train.small import Small
+from tests.train.small import MACHINE, Small
 
 TOP = {"name": "partial", "train_layers": 1}
 UPPER = {"name": "lora", "rank": 4, "layers": 1}
@@ -127,6 +129,10 @@ def test_the_plan_keeps_them_where_it_pays(tiny: Callable[[Kind], Base]) -> None
     kept = Small(tiny("llama"), "generate", TOP, epochs=4).plan.estimate
     within = Small(tiny("llama"), "generate", TOP, epochs=4, frozen_bottom="within").plan.estimate
     assert kept.operations < within.operations
+    small = Small(tiny("llama"), "generate", TOP, epochs=4)
+    policy = small.recipe.model_copy(update={"objective": Policy(), "task": small.plan.recipe.task})
+    written = make_plan(policy, small.base, {"": small.rows}, {"": small.validation}, 0, MACHINE)
+    assert written.recipe.train.frozen_bottom is None, "no state of a row outlasts its step"
     with pytest.raises(RecipeError, match="no frozen layers"):
         Small(tiny("llama"), "generate", "lora", frozen_bottom="kept")
 
