@@ -30,6 +30,7 @@ from afina.train.gradients import accumulate
 from afina.train.head_start import fit_head
 from afina.train.machine import MemoryPeak, kept_memory
 from afina.train.observe import observed, surveyed
+from afina.train.overfitting import overfitting
 from afina.train.plan import Plan
 from afina.train.prepare import lay_flat, prepare
 from afina.train.rollouts import Rollouts
@@ -309,19 +310,10 @@ class Training:
 
     def _warn_of_overfitting(self) -> None:
         at = self.progress
-        if len(at.validation) < 2 or self.rollouts is not None:
-            return
-        rises = at.validation[-1] > at.validation[-2]
-        falls = at.training[-1] < at.training[-2]
-        if rises and falls:
-            alert = (
-                f"validation loss rises ({at.validation[-2]:.4f} to {at.validation[-1]:.4f}) while "
-                f"training loss falls ({at.training[-2]:.4f} to {at.training[-1]:.4f}): the model "
-                "begins to learn the rows by heart; fewer epochs, a lower rate or more data help"
-            )
-            figures = {"validation": at.validation[-2:], "training": at.training[-2:]}
-            self.run.event("overfitting", step=at.step, message=alert, **figures)
-            self.watch(self._told(alert=alert))
+        found = None if self.rollouts is not None else overfitting(at.validation, at.training)
+        if found is not None:
+            self.run.event("overfitting", step=at.step, message=found.sentence(), **found.as_dict())
+            self.watch(self._told(alert=found.sentence()))
 
     def _told(self, **extra: Any) -> Step:
         at = self.progress

@@ -15,6 +15,7 @@ import torch
 from afina.models.load import Model
 from afina.train.batches import collate
 from afina.train.bottom import Bottom
+from afina.train.machine import kept_memory
 from afina.train.rows import Rows
 from afina.types import Batch, Encoded, Objective, Targets
 
@@ -31,7 +32,7 @@ def observed(model: Model, objective: Objective, rows: Rows) -> tuple[Encoded, .
     model.network.eval()
     order = sorted(range(len(rows.kept)), key=lambda i: -rows.kept[i].longest)
     found: dict[int, Encoded] = {}
-    with torch.no_grad():
+    with torch.no_grad(), kept_memory():
         for start in range(0, len(order), ROWS_AT_ONCE):
             part = order[start : start + ROWS_AT_ONCE]
             chosen = [rows.kept[i] for i in part]
