@@ -115,7 +115,9 @@ class Decoder:
             places = columns[-ids.shape[1] :][None, :] - self._first[:, None]
             options["position_ids"] = places.clamp_(min=0)
         if "logits_to_keep" in self._accepts:
-            options["logits_to_keep"] = 1
+            # By its place, not as "the last one": a slice of [B, Q, H] is no matrix in memory, and
+            # PyTorch would copy the whole head once for each row.
+            options["logits_to_keep"] = columns.new_tensor([ids.shape[1] - 1])
         logits: torch.Tensor = self._core(input_ids=ids, **options).logits
         return logits[:, -1:]
 

@@ -63,6 +63,18 @@ def test_greedy_answers_equal_those_of_transformers(model: Model) -> None:
         assert list(ours.ids) == [t for t in theirs if t not in stops]
 
 
+def test_the_head_gets_a_matrix_and_is_not_taken_once_for_each_row(model: Model) -> None:
+    """What is no matrix in memory (a slice of the columns of several rows) is multiplied row by row,
+    with a copy of the weight for each."""
+    seen: list[bool] = []
+    head = model.network.core.get_output_embeddings()
+    handle = head.register_forward_pre_hook(lambda _, args: seen.append(args[0].is_contiguous()))
+    generate(model, prompts(model), Sampling(3))
+    handle.remove()
+    assert len(seen) >= 3
+    assert all(seen)
+
+
 def test_an_answer_does_not_depend_on_its_batch(model: Model) -> None:
     asked = prompts(model)
     sampling = early_ends(model)
