@@ -6,6 +6,7 @@ Predictor can be tested; a tuned model that fails one does not ship.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,10 @@ from afina.evaluate.answers import canonical, parse_json
 from afina.evaluate.asking import Measured, as_gold
 from afina.evaluate.scorer import Context
 from afina.evaluate.statement import Statement
-from afina.methods.patterns import compiled, matching
 from afina.store.durable import sha256_file
 from afina.tasks.json_schema import Schema, SchemaError
 from afina.types import Answer, Input, Predictor, Task
+from afina.types.patterns import compiled, found
 
 Check = Callable[[Answer], Statement | None]
 """What an answer fails in; None if it does not."""
@@ -147,7 +148,7 @@ def matches(value: Any, row: Mapping[str, Any], context: Context) -> Check:
         compiled(pattern)
 
     def check(answer: Answer) -> Statement | None:
-        missed = [p for p in patterns if not matching(p, [composed(answer.text)])]
+        missed = [p for p in patterns if not found(p, composed(answer.text))]
         return Statement("no_match", {"pattern": ", ".join(missed)}) if missed else None
 
     return check
@@ -218,12 +219,12 @@ def number(value: Any, row: Mapping[str, Any], context: Context) -> Check:
         raise ValueError("a number, and within a number of at least 0")
 
     def found(answer: Answer) -> Statement | None:
-        given = answer.number
-        if given is None:
-            try:
-                given = float(answer.text.strip())
-            except ValueError:
-                return Statement("no_number", {"found": _short(answer.text)})
+        try:
+            given = float(answer.text.strip()) if answer.number is None else answer.number
+        except ValueError:
+            given = math.nan
+        if not math.isfinite(given):  # a text may be "nan" or "inf"
+            return Statement("no_number", {"found": _short(answer.text)})
         if abs(given - value) <= within + 1e-12 * abs(value):
             return None
         return Statement("other_number", {"wanted": value, "within": within, "found": given})

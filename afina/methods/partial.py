@@ -9,9 +9,9 @@ from pydantic import Field, field_validator
 
 from afina.errors import RecipeError
 from afina.methods.blocks import block_list
-from afina.methods.patterns import compiled, matching
 from afina.methods.rates import base_learning_rate
 from afina.types import Head, Method, Move
+from afina.types.patterns import compiled, matching
 
 if TYPE_CHECKING:
     import torch

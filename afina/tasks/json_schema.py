@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sized
 from fractions import Fraction
-from typing import Annotated, Any, cast
+from typing import Any, cast
 
-import pydantic_core
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from afina.types.patterns import compiled, found
 
 MAX_DEPTH = 64
 """Of a value, and of references that lead on without consuming any of it."""
@@ -68,14 +67,11 @@ class Schema:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        self._patterns: dict[str, TypeAdapter[str]] = {}
         self._read(root, "#")
 
     def problem(self, value: Any) -> str | None:
         """The first thing wrong with the value, with its place; None if it fits."""
-        return next(
-            _Check(self._target, self._patterns).problems(value, self.root, "$", 0, 0), None
-        )
+        return next(_Check(self._target).problems(value, self.root, "$", 0, 0), None)
 
     # ------------------------------------------------------------------ reading the schema
 
@@ -95,7 +91,7 @@ class Schema:
             _expect(isinstance(value, Mapping), here, "an object of schemas")
             for name, inner in value.items():
                 if key == "patternProperties":
-                    self._compile(name, here)
+                    _check_pattern(name, here)
                 self._read(inner, f"{here}/{name}")
         elif key in _LISTS:
             _expect(isinstance(value, list) and value, here, "a list of schemas")
@@ -120,20 +116,9 @@ class Schema:
             _expect(isinstance(value, bool), here, "true or false")
         elif key == "pattern":
             _expect(isinstance(value, str), here, "a regular expression")
-            self._compile(value, here)
+            _check_pattern(value, here)
         elif key == "$ref":
             self._target(value, here)
-
-    def _compile(self, pattern: str, here: str) -> None:
-        try:
-            self._patterns[pattern] = TypeAdapter(
-                Annotated[str, StringConstraints(pattern=pattern)]
-            )
-        except pydantic_core.SchemaError:
-            raise SchemaError(
-                f"{here}: {pattern!r} is not a regular expression without look-around and back "
-                "references"
-            ) from None
 
     def _target(self, reference: Any, here: str) -> Any:
         _expect(
@@ -154,11 +139,8 @@ class Schema:
 class _Check:
     """One check of one value."""
 
-    def __init__(
-        self, target: Callable[[Any, str], Any], patterns: Mapping[str, TypeAdapter[str]]
-    ) -> None:
+    def __init__(self, target: Callable[[Any, str], Any]) -> None:
         self._target = target
-        self._patterns = patterns
         self._steps = 0
 
     def problems(
@@ -194,7 +176,7 @@ class _Check:
         if "const" in schema and not _equal(value, schema["const"]):
             yield f"{at}: must be {_short(schema['const'])}"
         pattern = schema.get("pattern")
-        if pattern is not None and isinstance(value, str) and not self._fits(pattern, value):
+        if pattern is not None and isinstance(value, str) and not found(pattern, value):
             yield f"{at}: must match {pattern}"
 
     def _sizes(self, value: Any, schema: Mapping[str, Any], at: str) -> Iterator[str]:
@@ -238,7 +220,7 @@ class _Check:
             if "propertyNames" in schema:
                 yield from self.problems(key, schema["propertyNames"], f"{at} (key)", depth, 0)
             rules = [known[key]] if key in known else []
-            rules += [rule for pattern, rule in patterns.items() if self._fits(pattern, key)]
+            rules += [rule for pattern, rule in patterns.items() if found(pattern, key)]
             if not rules and schema.get("additionalProperties", True) is False:
                 yield f"{at}: the key {key!r} is not allowed"
                 continue
@@ -254,13 +236,6 @@ class _Check:
             yield from self.problems(inner, rule, f"{at}[{index}]", depth, 0)
         if schema.get("uniqueItems") and len({_canonical(item) for item in value}) != len(value):
             yield f"{at}: the items must differ"
-
-    def _fits(self, pattern: str, text: str) -> bool:
-        try:
-            self._patterns[pattern].validate_python(text)
-        except ValidationError:
-            return False
-        return True
 
 
 def _short(value: Any) -> str:
@@ -282,6 +257,13 @@ def _canonical(value: Any) -> str:
 def _expect(fine: Any, here: str, what: str) -> None:
     if not fine:
         raise SchemaError(f"{here}: must be {what}")
+
+
+def _check_pattern(pattern: str, here: str) -> None:
+    try:
+        compiled(pattern)
+    except ValueError as error:
+        raise SchemaError(f"{here}: {error}") from None
 
 
 def _is_number(value: Any) -> bool:

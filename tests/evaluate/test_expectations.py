@@ -93,6 +93,9 @@ def test_labels_and_numbers_are_those_of_the_task(tmp_path: Path) -> None:
     near = one(tmp_path, {"number": 2, "within": 0.1}, NUMBER)
     assert near.judge([said("2.1", number=2.1)]) == []
     assert near.judge([said("2.2", number=2.2)])
+    for text in ("nan", "-inf", "1e999", "two"):  # the report is strict JSON
+        (failed,) = near.judge([said(text)])
+        assert failed["reasons"][0]["code"] == "no_number"
 
 
 @pytest.mark.parametrize(

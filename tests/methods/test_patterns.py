@@ -8,11 +8,11 @@ import pytest
 
 from afina.errors import RecipeError
 from afina.methods import Partial
-from afina.methods.patterns import matching
 from afina.models.load import load
 from afina.models.sources import Base
 from afina.recipe import parse_recipe
 from afina.tasks import Generate
+from afina.types.patterns import compiled, found, matching
 from tests.tiny import Kind
 
 NAMES = ["model.embed.weight", "layers.0.q.bias", "layers.11.q.bias", "layers.1.q.weight"]
@@ -49,6 +49,12 @@ def test_what_could_match_for_ever_is_refused_with_the_key(pattern: str) -> None
     with pytest.raises(RecipeError, match="without look-around") as caught:
         parse_recipe(asked)
     assert "method.freeze" in caught.value.where
+
+
+def test_patterns_of_requests_are_not_kept_for_ever() -> None:
+    for i in range(300):
+        assert found(f"^a{i}$", f"a{i}")
+    assert compiled.cache_info().currsize <= 256
 
 
 def test_freeze_and_train_are_heard(tiny: Callable[[Kind], Base]) -> None:
