@@ -7,6 +7,7 @@ its rows would need a look is counted.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,8 @@ def to_review(dataset: Dataset, most: int) -> Review:
     findings = [f for f in dataset.check.quality.findings if f.kind in REVIEWED]
     for found in findings:
         reasons[found.id].append(found.what)
-        suggested.setdefault(found.id, str(found.facts.get("suggested", "")))
+        if "suggested" in found.facts:
+            suggested.setdefault(found.id, str(found.facts["suggested"]))
     for name, other in _near(shown):
         if name not in suggested:
             reasons[name].append(f"near the boundary to {other}")
@@ -152,9 +154,12 @@ def outcome(line: Line, was: Example, labels: Sequence[str], where: str) -> str 
         return " | ".join(wished)
     if isinstance(was, NumberExample):
         try:
-            return f"{float(right):.17g}"
+            number = float(right)
         except ValueError:
-            raise DataError(f"{right[:20]!r} is no number", where=where, do="a number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise DataError(f"{right[:20]!r} is no number", where=where, do="a number")
+        return f"{number:.17g}"
     return right
 
 

@@ -15,11 +15,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from afina.data.content import composed
+from afina.data.rows import MAX_LINE_BYTES
 from afina.errors import DataError
 
 Line = Mapping[str, str]
-FORMULA = "=+-@"
-"""A cell that begins so is worked out by a spreadsheet: it gets an apostrophe, which is read away."""
+FORMULA = "=+-@\t\r\n"
+"""A cell that begins so may be worked out by a spreadsheet: it gets an apostrophe, read away later."""
 SHOWN = 10
 
 
@@ -65,9 +66,10 @@ def read_sheet(path: Path) -> list[dict[str, str]]:
             header = text.partition("\n")[0]
             separator = max(",;\t", key=header.count)
             stream = io.StringIO(text, newline="")
+            csv.field_size_limit(MAX_LINE_BYTES)
             sheet = csv.DictReader(stream, delimiter=separator, strict=True)
             return [{k: _unmarked(v or "") for k, v in row.items() if k} for row in sheet]
-        rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+        rows = [json.loads(line) for line in text.split("\n") if line.strip()]
         return [{str(k): str(v) for k, v in row.items()} for row in rows]
     except (csv.Error, ValueError, AttributeError):
         raise DataError(

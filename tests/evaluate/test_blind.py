@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from afina.data.sheets import as_csv
+from afina.data.sheets import as_csv, as_lines
 from afina.errors import CorruptError, DataError
 from afina.evaluate.blind import Filled, Key, make_key, read_filled, read_key, rows_of
 from afina.evaluate.blind_page import WORDS, blind_page
@@ -114,6 +114,20 @@ def test_every_form_of_the_form_comes_back(
     filled = read_filled(path, key)
     assert filled.judge == "luis"
     assert filled.choices == {item.item: "a" for item in key.asked} and len(filled.choices) == 12
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("text", ["a\u2028b\x85c", "long " * 40_000, "\t=1+1", "x\ry\r\nz"])
+def test_a_form_of_any_text_comes_back(suffix: str, text: str, tmp_path: Path) -> None:
+    key = make_key([text], ("tuned", ["one"]), ("base", ["two"]), seed=1)
+    path = tmp_path / f"ana{suffix}"
+    path.write_text((as_csv if suffix == ".csv" else as_lines)(table(key)), "utf-8", newline="")
+    assert read_filled(path, key).choices == {"1": "a"}
+
+
+def test_no_cell_of_a_form_is_worked_out_by_a_spreadsheet() -> None:
+    rows = csv.reader(io.StringIO(as_csv([{"a": f"{c}1+1"} for c in "=+-@\t\r\n"]), newline=""))
+    assert [row[0][0] for row in list(rows)[1:]] == ["'"] * 7
 
 
 def changed(rows: list[dict[str, str]], number: int, **values: str) -> list[dict[str, str]]:

@@ -7,14 +7,17 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from afina.data.review import with_answer
+from afina.data import review
+from afina.data.review import outcome, with_answer
 from afina.errors import DataError
 from afina.models.sources import Base
 from afina.recipe import Columns
+from afina.types import LabelledExample, NumberExample
 from tests.cli.conftest import json_of
 from tests.tiny import Kind
 
@@ -199,6 +202,32 @@ def test_a_new_answer_stands_where_and_as_the_old_one_stood(
 ) -> None:
     found = with_answer(values, was, new, Columns(), "x: row 1")
     assert found == {**values, column: after}
+
+
+@pytest.mark.parametrize("right", ["nan", "inf", "1e999", "1,5", "four"])
+def test_only_a_number_stands_for_a_number(right: str) -> None:
+    was = NumberExample(id="1", where="row 1", text="x", number=1.0)
+    with pytest.raises(DataError, match="is no number"):
+        outcome({"decision": "change", "right": right}, was, (), "x.csv: item 1")
+    assert outcome({"decision": "change", "right": "1.5"}, was, (), "x.csv: item 1") == "1.5"
+
+
+def test_a_suggestion_is_shown_whatever_was_found_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        LabelledExample(id=str(i), where=f"row {i}", text=f"text {i}", labels=("a",))
+        for i in range(3)
+    ]
+
+    def found(row: int, kind: str, **facts: str) -> SimpleNamespace:
+        return SimpleNamespace(id=str(row), kind=kind, what=kind, facts=facts, part="train")
+
+    findings = [found(0, "outlier"), found(0, "label_error", suggested="b"), found(1, "outlier")]
+    check = SimpleNamespace(quality=SimpleNamespace(findings=findings))
+    dataset: Any = SimpleNamespace(train=rows, validation=[], check=check, fingerprint="f" * 64)
+    monkeypatch.setattr(review, "_near", lambda _: [("0", "c"), ("1", "c")])
+    lines = review.to_review(dataset, 10).lines
+    assert [lines[i]["suggested"] for i in "01"] == ["b", "c"]
+    assert lines["1"]["why"] == "outlier; near the boundary to c"
 
 
 def test_an_answer_that_stands_nowhere_is_told() -> None:
