@@ -124,7 +124,7 @@ class Gate:
             return
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site", "none")
-        same = origin is None or urlsplit(origin).netloc.lower() == headers["host"].lower()
+        same = origin is None or _place(origin) == headers["host"].lower()
         if not same or site not in ("same-origin", "none"):
             raise ApiError(
                 403, "requests from pages of other sites are refused", code="cross_origin"
@@ -162,6 +162,14 @@ def _host_name(host: str) -> str | None:
     except ValueError:
         return None
     return (parts.hostname or "").removesuffix(".") or None if port_is_a_number else None
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an Origin header, lower case; None if it is none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return None
 
 
 def _check_query(query: bytes) -> None:

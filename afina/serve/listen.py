@@ -12,6 +12,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from afina.serve.address import bind, check_access, is_loopback, url_of
 from afina.serve.app import DEFAULT_MAX_TOKENS, MAX_WAITING, create_app
@@ -20,6 +21,9 @@ from afina.serve.worker import Worker
 
 GRACE_SECONDS = 5
 """How long answers in progress may go on after the wish to stop; a second one ends them at once."""
+
+HEAD_SECONDS = 30.0
+"""For the head of a request to arrive."""
 
 
 def serve(
@@ -55,6 +59,29 @@ def serve(
         if not is_loopback(host):
             say("other machines can reach it, unencrypted: put it behind a proxy with TLS")
         Server(app).run([listening])
+
+
+class Patient(H11Protocol):
+    """uvicorn's protocol, but the head of a request has ``HEAD_SECONDS`` to arrive: a client that sends
+    it byte by byte would hold its connection for ever."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head(None)
+
+    def on_response_complete(self) -> None:
+        answered = self.cycle
+        super().on_response_complete()
+        self._await_head(answered)
+
+    def _await_head(self, answered: object) -> None:
+        """Close the connection if by then no request has come after that one."""
+
+        def close() -> None:
+            if self.cycle is answered:
+                self.transport.close()
+
+        self.loop.call_later(HEAD_SECONDS, close)
 
 
 class Server(uvicorn.Server):
@@ -99,7 +126,7 @@ class Server(uvicorn.Server):
 def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",  # strict about what a request may look like
+        http=Patient,  # h11 is strict about what a request may look like
         ws="none",
         lifespan="on",
         access_log=False,

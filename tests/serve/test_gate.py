@@ -183,6 +183,7 @@ ELSEWHERE: list[dict[str, str]] = [
     {"origin": "null"},
     {"origin": ""},
     {"origin": "file://"},
+    {"origin": "http://["},
     {"origin": "http://localhost.evil.com"},
     {"origin": "http://localhost:1"},
     {"sec-fetch-site": "cross-site"},

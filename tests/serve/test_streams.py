@@ -199,6 +199,25 @@ def test_a_body_that_trickles_is_given_up(url: str, monkeypatch: pytest.MonkeyPa
     assert b" 408 " in send_raw(url, f"{head}Content-Length: 100\r\n\r\n{{".encode())
 
 
+def test_a_head_that_trickles_is_given_up_and_an_answer_is_not(
+    serve_live: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "HEAD_SECONDS", 0.5)
+    url = serve_live(FakeModel(context_length=1000))
+    parts = urlsplit(url)
+    began = time.monotonic()
+    with socket.create_connection((str(parts.hostname), int(parts.port or 0)), timeout=10) as line:
+        line.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        got = b""
+        while not got.endswith(b"}"):
+            got += line.recv(65536)
+        line.sendall(b"GET /health HTTP/1.1\r\nHost: local")
+        assert line.recv(65536) == b""
+    assert time.monotonic() - began > 0.4
+    reply = send(url, "POST", CHAT, _chat("SLOW 60"))
+    assert reply.json["choices"][0]["finish_reason"] == "stop"
+
+
 def test_a_body_that_ends_early_does_no_harm(url: str) -> None:
     head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     assert b" 200 " not in send_raw(url, f"{head}Content-Length: 100\r\n\r\n{{".encode(), shut=True)
