@@ -190,9 +190,13 @@ def field_f1(sums: Array) -> Array:
     return ratio(2 * sums[..., 0], sums[..., 1] + sums[..., 2])
 
 
+MOST_NATS = 300.0
+"""A token: more than anything that has learned is off by, and with squares that are still numbers."""
+
+
 def perplexity(sums: Array) -> Array:
-    """exp(nats / tokens)."""
-    return np.asarray(np.exp(mean(sums)))
+    """exp(nats / tokens); of more than ``MOST_NATS`` a token that of so many."""
+    return np.asarray(np.exp(np.minimum(mean(sums), MOST_NATS)))
 
 
 ANSWER_SCORERS: tuple[Scorer, ...] = (

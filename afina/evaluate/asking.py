@@ -66,11 +66,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Further:
-    """Questions beside those of the test: what they are, the rows they are of, and the inputs."""
+    """Questions beside those of the test: what they are, the rows they are of, and the inputs.
+    ``strange``: how many more were given that are of no row."""
 
     name: str
     rows: tuple[int, ...]
     inputs: tuple[Input, ...]
+    strange: int = 0
 
 
 class WrongCountError(ModelError):

@@ -92,9 +92,11 @@ def find_groups(material: Material) -> Finding | None:
                 of, [s.rows for s in large], material.settings.resamples, material.seed
             )
             gaps.append({"column": column, "ends": (own[0], own[-1]), "chance": chance})
+    tested = {gap["column"] for gap in gaps}
+    small = ", ".join(column for column in settings.groups if column not in tested)
+    few = (Statement("groups_small", {"least": LEAST_ROWS, "names": small}),) if small else ()
     if not gaps:
-        few = Statement("groups_small", {"least": LEAST_ROWS, "names": ", ".join(settings.groups)})
-        return Finding("groups", (few,), alarm=True)
+        return Finding("groups", few, alarm=True)
     adjusted = holm([gap["chance"] for gap in gaps])
     at = min(range(len(gaps)), key=lambda i: adjusted[i])
     unequal = adjusted[at] <= 1 - confidence
@@ -116,7 +118,7 @@ def find_groups(material: Material) -> Finding | None:
         Column("rows", "count"),
         Column("own_score", "score", of.unit),
     )
-    return Finding("groups", (said,), head, tuple(rows), alarm=unequal)
+    return Finding("groups", (said, *few), head, tuple(rows), alarm=unequal)
 
 
 def _group(

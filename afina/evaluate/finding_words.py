@@ -312,6 +312,15 @@ FINDING_SENTENCES: Mapping[str, tuple[str, str]] = {
         "De {changes:count} maneras de escribir de otro modo las mismas preguntas, no se demuestra que "
         "ninguna baje {metric} (al {confidence:whole_percent} para todas a la vez).",
     ),
+    "robust_none": (
+        "Not asked again: {change}. No test question changes by it, or its answer's places would move.",
+        "No se preguntó de nuevo: {change}. Ninguna pregunta de la prueba cambia, o se moverían los "
+        "lugares de su respuesta.",
+    ),
+    "paraphrases_strange": (
+        "{rows:count} other wordings name no row of the test and were not asked.",
+        "{rows:count} otras redacciones no nombran ninguna fila de la prueba y no se preguntaron.",
+    ),
     "groups_differ": (
         "Groups of {column} fare differently beyond chance: {first} {value:score}, {names} "
         "{other:score}; {difference:difference}, interval {low:difference} to {high:difference}, p "
@@ -329,8 +338,8 @@ FINDING_SENTENCES: Mapping[str, tuple[str, str]] = {
         "{high:difference}, p {p_value:probability}.",
     ),
     "groups_small": (
-        "Nothing can be said about groups: fewer than two of {names} have {least:count} test rows.",
-        "Nada se puede decir de los grupos: menos de dos de {names} tienen {least:count} filas de "
+        "Nothing can be said about the groups of {names}: fewer than two have {least:count} test rows.",
+        "Nada se puede decir de los grupos de {names}: menos de dos tienen {least:count} filas de "
         "prueba.",
     ),
     "swaps_change": (

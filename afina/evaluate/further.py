@@ -18,6 +18,9 @@ from afina.evaluate.scorer import Context, statistics
 from afina.recipe.knobs import Columns
 from afina.types import Answer, Example, Input, Task
 
+SAME_NUMBER = 0.1
+"""Share of the right numbers' deviation within which two answers are the same one."""
+
 
 def changed(given: Input, change: Callable[[str], str]) -> Input:
     """The same input with what the user wrote changed; nothing else of it."""
@@ -115,12 +118,19 @@ def answered(
         seed=material.seed,
     )
     first = [own.answers[i] for i in further.rows]
-    moved = sum(_differ(one, other, turn) for one, other in zip(first, given, strict=True))
+    scale = Context.of(material.task).scale
+    near = SAME_NUMBER * scale[1] if scale else 0.0
+    moved = sum(_differ(one, other, turn, near) for one, other in zip(first, given, strict=True))
     was, now = (float(scorer.score(total(matrix))) for matrix in (before, after))
     return Answered(further.name, comparison, was, now, len(given), moved)
 
 
-def _differ(one: Answer, other: Answer, turn: Callable[[str], str] | None) -> bool:
+def _differ(
+    one: Answer, other: Answer, turn: Callable[[str], str] | None, near: float = 0.0
+) -> bool:
+    """Whether two answers are not the same; numbers are that are no further apart than ``near``."""
+    if one.number is not None and other.number is not None:
+        return abs(one.number - other.number) > near
     if one.labels or other.labels:
         return set(one.labels) != set(other.labels)
     if one.spans is not None and other.spans is not None:

@@ -111,10 +111,12 @@ class ReadsOnly(Protocol):
 
 
 def ask(probe: Probe, model: Likelihood) -> Known:
-    """Ask a model everything. Raises ModelError for a probability that is not finite."""
+    """Ask a model everything. Raises ModelError for a likelihood that is no number."""
     found = model.negative_log_likelihood(probe.examples)
+    asked = zip(probe.examples, found, strict=True)
+    # An answer may be impossible, a text that stands there may not.
     wrong = next(
-        (e for e, (n, _) in zip(probe.examples, found, strict=True) if math.isnan(n)), None
+        (e for e, (n, _) in asked if math.isnan(n) or (n == math.inf and e in probe.texts)), None
     )
     if wrong is not None:
         raise ModelError("its likelihood is not a number", where=wrong.where, do="train again")

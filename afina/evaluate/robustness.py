@@ -148,17 +148,20 @@ def _paraphrased(source: str, task: Task, test: Sequence[Example]) -> Further:
             do="write the questions of the test, or their ids (data.columns.id)",
         )
     inputs = tuple(changed(task.question(test[i]), lambda _, t=text: t) for i, text in known)  # type: ignore[misc]
-    return Further(PARAPHRASES, tuple(i for i, _ in known), inputs)
+    return Further(PARAPHRASES, tuple(i for i, _ in known), inputs, len(pairs) - len(known))
 
 
 def find(material: Material) -> Finding | None:
-    """What each change does to the answers and to the score; None where nothing was asked again."""
+    """What each change does to the answers and to the score; None where nothing was wished."""
     settings = material.settings.robustness
-    if settings is None or not material.own.further or material.judged.source != "answers":
+    if settings is None or material.judged.source != "answers":
         return None
     asked = [f for f in material.further if f.name in (*settings.changes, PARAPHRASES)]
+    names = {further.name for further in asked}
+    rest = [Statement("robust_none", {"change": c}) for c in settings.changes if c not in names]
+    rest += [Statement("paraphrases_strange", {"rows": f.strange}) for f in asked if f.strange]
     if not asked:
-        return None
+        return Finding("robustness", tuple(rest)) if rest else None
     found = [answered(material, further) for further in asked]
     adjusted = holm([each.comparison.p_value for each in found])
     sign, confidence = material.judged.sign, material.settings.confidence
@@ -179,4 +182,4 @@ def find(material: Material) -> Finding | None:
         values |= {"before": worst.before, "after": worst.after}
     said = Statement("robust_lost" if lost else "robust_even", values)
     head = (Column("change", "word"), *columns(material), Column("p_value", "probability"))
-    return Finding("robustness", (said,), head, tuple(rows), alarm=bool(lost))
+    return Finding("robustness", (said, *rest), head, tuple(rows), alarm=bool(lost))

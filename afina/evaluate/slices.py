@@ -7,6 +7,7 @@ Holm's (1979): the chance that any slice is called worse by mistake stays below 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -107,10 +108,10 @@ def values_of(test: Sequence[Example], column: str) -> list[str]:
 
 def by_value(by: str, values: Sequence[str]) -> list[Slice]:
     """A slice for each value that is not empty."""
-    return [
-        Slice(by, name, tuple(i for i, value in enumerate(values) if value == name))
-        for name in sorted(set(values) - {""})
-    ]
+    places: dict[str, list[int]] = defaultdict(list)
+    for i, value in enumerate(values):
+        places[value].append(i)
+    return [Slice(by, name, tuple(places[name])) for name in sorted(places.keys() - {""})]
 
 
 def _language(text: str) -> str:

@@ -39,7 +39,8 @@ SMALL_WORDS = frozenset(word for words in WORDS.values() for word in words.split
 def claims(text: str) -> dict[str, set[str]]:
     """The numbers, the names (capitals within a sentence) and the content words of a text."""
     found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    for match in _TOKEN.finditer(unicodedata.normalize("NFC", text)):
+    text = unicodedata.normalize("NFC", text)
+    for match in _TOKEN.finditer(text):
         token = match[0]
         if token[0].isdigit():
             found["numbers"].add(number(token))

@@ -20,6 +20,7 @@ KEPT = {
     "train.seed": "a lucky seed is no better setting",
     "train.device": "it is a fact of the machine",
     "train.threads": "it is a fact of the machine",
+    "train.context": "all trials stand on one base, and this makes another of it",
     "train.keep_checkpoints": "it changes nothing that is learned",
     "train.save_every_steps": "it changes nothing that is learned",
 }
@@ -171,8 +172,9 @@ def _check(knob: Knob, space: Space, recipe: Recipe, metric: str) -> None:
             where=where,
             do=f"vary keys of {', '.join(VARIED)}",
         )
-    if key in KEPT:
-        raise RecipeError(f"this is not searched: {KEPT[key]}", where=where, do="take it out")
+    for kept, reason in KEPT.items():
+        if key == kept or key.startswith(f"{kept}."):
+            raise RecipeError(f"this is not searched: {reason}", where=where, do="take it out")
     if metric == VALIDATION_LOSS and key.startswith(LOSS_CHANGES):
         raise RecipeError(
             "losses cannot be compared across its values",

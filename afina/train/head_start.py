@@ -16,6 +16,7 @@ from afina.models.network import LabelNetwork
 from afina.train.answered import Answered
 from afina.train.batches import collate, micro_batches
 from afina.train.bottom import Bottom
+from afina.train.machine import kept_memory
 from afina.types import Batch, Encoded, Objective, Targets
 
 DECAY = 3e-3
@@ -70,7 +71,7 @@ def _vectors(
     found: list[torch.Tensor] = []
     targets: list[torch.Tensor] = []
     noted: list[torch.Tensor] = []
-    with torch.no_grad():
+    with torch.no_grad(), kept_memory():
         for chunk in micro_batches(rows, 64):
             batch = collate(chunk, kind=kind, device=model.device)
             if bottom is not None:

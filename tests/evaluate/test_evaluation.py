@@ -186,6 +186,23 @@ def test_a_score_that_cannot_be_taken_says_why() -> None:
     assert "not finite" in report.candidate("remote").missing["perplexity"]
 
 
+def test_a_model_that_finds_everything_impossible_still_has_a_report() -> None:
+    """e to 720 is no float any more, and a report holds only numbers."""
+    report = evaluate(
+        [
+            FixedLikelihood(n, lambda _: Answer("x"), nats)
+            for n, nats in (("tuned", 720.0), ("b", 2.0))
+        ],
+        chats(["a b"] * 12),
+        task=TEXT,
+        tuned="tuned",
+        goal=None,
+        settings=Evaluate(scorers=("perplexity",), resamples=100),
+        seed=1,
+    )
+    assert json.loads(json.dumps(report.as_dict(), allow_nan=False))["verdict"] != "ship"
+
+
 def test_perplexity_can_be_judged_and_those_without_it_are_not_compared() -> None:
     rows = chats([f"answer {i}" for i in range(30)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -9,6 +10,7 @@ import pytest
 
 from afina.errors import DataError, RecipeError
 from afina.evaluate import evaluate
+from afina.evaluate.bias import find_groups
 from afina.evaluate.findings import check_further
 from afina.evaluate.robustness import (
     ROWS,
@@ -22,9 +24,10 @@ from afina.evaluate.robustness import (
 from afina.evaluate.scorers import SCORERS
 from afina.evaluate.swap_terms import SWAPS, swapper
 from afina.recipe import Bias, Evaluate, Robustness
-from afina.types import Answer, LabelledExample
+from afina.tasks import Regress
+from afina.types import Answer, LabelledExample, NumberExample
 from tests.evaluate.candidates import CLASSIFY, Fixed
-from tests.evaluate.materials import with_field
+from tests.evaluate.materials import material, with_field
 
 
 def test_typing_errors_are_few_seeded_and_of_the_keyboard() -> None:
@@ -164,6 +167,68 @@ def test_paraphrases_of_the_user_are_asked(tmp_path: Path) -> None:
     path.write_text("question,other\na,b\n", "utf-8")
     with pytest.raises(DataError, match="no paraphrase in this row"):
         check_further(settings, SCORERS["accuracy"])
+
+
+def test_what_was_not_asked_is_told(tmp_path: Path) -> None:
+    """A change that no question shows, and other wordings of questions that are not in the test."""
+    path = tmp_path / "other.csv"
+    path.write_text('question,paraphrase\n"plain 1",other\nelsewhere,another\n', "utf-8")
+    wished = Robustness(changes=("accents",), paraphrases=str(path))
+    test = [
+        LabelledExample(id=f"row-{i}", where=f"row {i}", text=f"plain {i}", labels=("loan",))
+        for i in range(12)
+    ]
+    settings = Evaluate(scorers=("accuracy",), robustness=wished, resamples=200)
+
+    def codes(settings: Evaluate) -> list[str]:
+        report = evaluate(
+            [Fixed("tuned", lambda _: Answer("loan", ("loan",)))], test, task=CLASSIFY,
+            tuned="tuned", goal=None, settings=settings, seed=7,
+        )  # fmt: skip
+        found = next(f for f in report.findings if f.name == "robustness")
+        assert all(said.say("en") and said.say("es") for said in found.statements)
+        return [said.code for said in found.statements]
+
+    assert codes(settings) == ["robust_even", "robust_none", "paraphrases_strange"]
+    alone = Robustness(changes=("accents",))
+    assert codes(settings.model_copy(update={"robustness": alone})) == ["robust_none"]
+
+
+def test_groups_too_small_to_compare_are_named_beside_those_that_were_compared() -> None:
+    test = [
+        replace(row, fields=(("gender", "mf"[i % 2]), ("city", "Soria" if i < 3 else "Lugo")))
+        for i, row in enumerate(rows(60))
+    ]
+    given = [Answer("loan", ("loan",))] * 60
+    settings = Evaluate(bias=Bias(groups=("gender", "city")), resamples=200)
+    found = find_groups(material(CLASSIFY, test, given, metric="accuracy", settings=settings))
+    assert found is not None
+    assert [said.code for said in found.statements] == ["groups_even", "groups_small"]
+    assert found.statements[1].values["names"] == "city"
+
+
+def test_a_number_has_not_changed_for_a_thousandth() -> None:
+    """A network's number is never quite the same; another one is further off."""
+    test = [
+        NumberExample(id=str(i), where=f"row {i}", text=f"he wrote {i}", number=float(i % 7))
+        for i in range(40)
+    ]
+    task = Regress(mean=3.0, deviation=2.0)
+
+    def moved(by: float) -> float:
+        def answer(question: str) -> Answer:
+            number = 3.0 + (by if "she" in question else 0.0)
+            return Answer(str(number), number=number)
+
+        settings = Evaluate(scorers=("mae",), bias=Bias(), resamples=200)
+        report = evaluate(
+            [Fixed("tuned", answer)], test, task=task, tuned="tuned", goal=None, settings=settings,
+            seed=7,
+        )  # fmt: skip
+        (row,) = next(f for f in report.findings if f.name == "swaps").rows
+        return float(row["moved"]["value"])
+
+    assert (moved(0.001), moved(0.5)) == (0.0, 1.0)
 
 
 def test_what_cannot_be_scored_is_refused_before_training() -> None:

@@ -95,6 +95,8 @@ def test_right_is_what_is_more_probable_than_every_other_answer() -> None:
 def test_a_likelihood_that_is_no_number_is_refused() -> None:
     with pytest.raises(ModelError, match="not a number"):
         ask(WHOLE, Knows(3, nats=float("nan")))
+    with pytest.raises(ModelError, match="not a number"):
+        ask(WHOLE, Knows(3, nats=float("inf")))
 
 
 def measured(before: Knows, after: Knows, limits: Forgetting | None) -> Sequence[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from random import Random
 
@@ -55,6 +56,8 @@ def test_claims_are_numbers_names_and_content_words() -> None:
     assert {support.number(n) for n in same} == {"1234.5"}
     assert support.number("3.0") == support.number("3") == "3"
     assert support.number("1.000.000") == "1000000"
+    apart = unicodedata.normalize("NFD", "él él él él. Ayer vino Juan")
+    assert support.claims(apart)["names"] == {"juan"}, "a word that begins a sentence is no name"
     assert support.beyond("Ana has 7 dogs", "ana's dog and 7.0 cats")["names"] == (0, 0)
     assert support.beyond("It is Ana with 8", "Ana and 7") == {
         "numbers": (1, 1),

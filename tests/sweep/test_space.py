@@ -52,6 +52,7 @@ class Ends:
         ("data.limit", {"low": 10, "high": 20}, "same rows"),
         ("evaluate.few_shot", {"low": 1, "high": 4}, "same rows"),
         ("train.seed", {"low": 1, "high": 9}, "lucky"),
+        ("train.context.length", {"choices": [128, 256]}, "one base"),
         ("train.learning_rate", {"low": 1e-4, "high": 50.0}, "less than 10"),
         ("train.schedule", {"choices": ["linear", "wavy"]}, "wavy"),
         ("method.length", {"low": 4, "high": 8}, "no method that is tried has it"),
