@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -16,9 +17,12 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from afina.evaluate import Report
 
 RESULTS = Path(__file__).parent / "results"
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -72,19 +76,36 @@ def ratio(fast: Sequence[float], slow: Sequence[float]) -> dict[str, float]:
     }
 
 
+def worked() -> float:
+    """Seconds of the processor that the commands took which have ended. Other work beside them hardly
+    changes it, which cannot be said of the clock."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def job(recipe: dict[str, Any], home: Path) -> dict[str, Any]:
     """`afina run` of a recipe in a process of its own, so that its peak of memory is its own.
 
-    What the verb prints under ``--json``; a run that the gate refuses is a result too.
+    What the verb prints under ``--json``, and ``processor_seconds``, the work of the whole command. A
+    run that the gate refuses is a result too.
     """
     path = home / f"{recipe['name']}.yaml"
     path.write_text(json.dumps(recipe), encoding="utf-8")  # JSON is YAML
     command = [sys.executable, "-m", "afina", "--home", str(home), "run", str(path), "--json"]
+    before = worked()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(f"{path.name} failed: {done.stdout}")
     told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    return {**told, "processor_seconds": worked() - before}
+
+
+def scores(report: Report) -> dict[str, dict[str, dict[str, float]]]:
+    """Of each candidate each score with its interval."""
+    return {
+        c.name: {n: {"value": s.value, "low": s.low, "high": s.high} for n, s in c.scores.items()}
+        for c in report.candidates
+    }
 
 
 def write(name: str, result: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Distillation on Banking77: a student of fewer layers against its teacher.
 
-    python benchmarks/distill_banking77.py [--layers 2] [--epochs 3] [--student-epochs 6] [--rows 10003]
+    python benchmarks/distill_banking77.py [--layers 2] [--epochs 3] [--student-epochs 6] [--rows 3000]
 
 Teacher: all-MiniLM-L6-v2, tuned in full. Student: a base with some of its layers
 (`afina models student`), tuned with the teacher's scores (``objective: distill``), and once without
@@ -23,6 +23,7 @@ import torch
 from afina.models.predictor import TunedModel
 from afina.models.sources import resolve
 from afina.models.student import make_student
+from afina.types import Input, Message
 
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
 SCORES = ("accuracy", "macro_f1")
@@ -56,18 +57,19 @@ def summary(told: dict[str, Any]) -> dict[str, Any]:
     return {
         "scores": {n: tuned["scores"][n] for n in SCORES},
         "parameters": told["train"]["total_parameters"],
-        "seconds": told["train"]["seconds"],
+        "processor_seconds": told["processor_seconds"],
     }
 
 
 def time_both(teacher: Path, student: Path, texts: list[str], rounds: int) -> dict[str, float]:
     """How many times as fast the student answers, tokenising included, in turns."""
+    inputs = [Input((Message("user", text),)) for text in texts]
     both = {"teacher": TunedModel.open(teacher), "student": TunedModel.open(student)}
     times: dict[str, list[float]] = {name: [] for name in both}
     for number in range(rounds + 1):
         for name, model in both.items():
             start = time.perf_counter()
-            model.predict(texts)
+            model.predict(inputs)
             if number:  # the first round warms both up
                 times[name].append(time.perf_counter() - start)
     return bench.ratio(times["student"], times["teacher"])
@@ -77,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", default=BASE)
     parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--rows", type=int, default=10_003)
+    parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--student-epochs", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)

@@ -52,10 +52,7 @@ def main() -> None:
         report = run.report
         assert report is not None
         figures = dict(run.figures)
-    scores = {
-        c.name: {n: {"value": s.value, "low": s.low, "high": s.high} for n, s in c.scores.items()}
-        for c in report.candidates
-    }
+    scores = bench.scores(report)
     for name, own in scores.items():
         f1 = own["entity_f1"]
         print(f"{name:12} entity F1 {f1['value']:.4f} [{f1['low']:.4f}, {f1['high']:.4f}]")

@@ -19,7 +19,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +63,8 @@ def recipe_at(folder: Path, base: str, rows: int, epochs: int, threads: int) -> 
 
 
 def afina(*words: str) -> tuple[float, dict[str, Any]]:
-    """Seconds and the answer of one command."""
-    start = time.perf_counter()
+    """Processor seconds and the answer of one command."""
+    before = bench.worked()
     done = subprocess.run(
         [sys.executable, "-m", "afina", *words, "--json", "--quiet"],
         stdout=subprocess.PIPE,
@@ -75,7 +74,7 @@ def afina(*words: str) -> tuple[float, dict[str, Any]]:
     answer: dict[str, Any] = json.loads(done.stdout)
     if "error" in answer:
         raise SystemExit(f"afina {' '.join(words)}: {answer['error']}")
-    return time.perf_counter() - start, answer
+    return bench.worked() - before, answer
 
 
 def test_score(home: Path, run: str) -> float:
@@ -122,7 +121,6 @@ def main() -> None:
             "share_of_separate": statistics.mean((first, again)) / sum(separate),
             "share_first_and_again": [first / sum(separate), again / sum(separate)],
             "counts": swept["sweep"]["counts"],
-            "steps_share": sum(t["seconds"] for t in swept["sweep"]["trials"]) / first,
             "best_trial": {"sweep": swept["sweep"]["best"], "separate": best[2]},
             "test_accuracy": {
                 "sweep": test_score(homes[0], swept["run"]),
