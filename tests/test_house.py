@@ -135,6 +135,26 @@ def test_the_ranks_are_those_of_the_architecture() -> None:
     assert {"store", "data", "models", "train", "cli"} <= told.keys()
 
 
+def doors() -> dict[str, str]:
+    """What ARCHITECTURE.md says of each room's door."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition("## The doors")[2]
+    return dict(re.findall(r"\*\*(\w+)\*\* — (.*)", text))
+
+
+@pytest.mark.parametrize("room", [*doors()])
+def test_a_door_names_what_is_there(room: str) -> None:
+    own = [path for path in FILES if room_of(path) in (room, "types")]
+    source = "\n".join(path.read_text(encoding="utf-8") for path in own)
+    called = set(re.findall(r"(\w+)\(", " ".join(re.findall(r"`[^`]+`", doors()[room]))))
+    assert {c for c in called if not re.search(rf"(?:def|class) {c}\b", source)} <= {"len"}
+
+
+def test_the_door_of_flow_names_all_that_it_offers() -> None:
+    from afina import flow
+
+    assert set(flow.__all__) - set(re.findall(r"\w+", doors()["flow"])) == set()
+
+
 HEAVY = {"torch", "transformers", "peft", "sklearn", "fastapi", "sqlalchemy", "pyarrow", "datasets"}
 
 

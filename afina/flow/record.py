@@ -89,7 +89,8 @@ def rule_changes(run: Run, recipe: Recipe, dataset: Dataset, task: str) -> tuple
 
     events = [e for e in run.events() if e.get("task", "") == task]
     noted = [e["sha256"] for e in events if e.get("event") == "rule_stated"]
-    openings = sum(e.get("event") == "test_opened" for e in events)
+    test = dataset.test.sha256
+    openings = sum(e.get("event") == "test_opened" and e["sha256"] == test for e in run.events())
     name = _rule_file(task)
     before = run.read(name) if (run.folder / name).is_file() else None
     return changed(before, (noted or [""])[0], _told(recipe, dataset), openings)

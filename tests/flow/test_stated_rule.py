@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from afina.evaluate.stated import sha256_of
+from afina.flow.record import rule_changes, state_rule
 from afina.models.sources import Base
+from afina.recipe import parse_recipe
 from afina.store import Run
 from tests.cli.conftest import json_of
 from tests.flow.tiny_runs import measured
@@ -46,3 +50,27 @@ def test_a_goal_moved_after_the_test_was_opened_is_shown(
     (change,) = answer["report"]["rule_changes"]
     assert "after the test had been opened (1 times): goal.at_least was 0.1 and is 0.05" in change
     assert "La regla se cambió" in (folder / "report.html").read_text("utf-8")
+
+
+def test_only_its_own_test_counts_as_opened(tmp_path: Path) -> None:
+    """A stage opens the tests of the stages before it too: those say nothing of this rule."""
+    run = Run.create(tmp_path, "second")
+    recipe = parse_recipe(
+        {
+            "task": "classify",
+            "base": "some/base",
+            "data": {"train": "rows.csv"},
+            "goal": {"metric": "accuracy", "at_least": 0.9},
+        }
+    )
+    dataset: Any = SimpleNamespace(test=SimpleNamespace(sha256="own"))
+    state_rule(run, recipe, dataset, "")
+    assert rule_changes(run, recipe, dataset, "") == ()
+    run.event("test_opened", sha256="earlier", rows=9, stage="first")
+    assert recipe.goal is not None
+    moved = recipe.model_copy(update={"goal": recipe.goal.model_copy(update={"at_least": 0.1})})
+    (said,) = rule_changes(run, moved, dataset, "")
+    assert (said.code, said.values["openings"]) == ("rule_changed", 0)
+    run.event("test_opened", sha256="own", rows=9)
+    (said,) = rule_changes(run, moved, dataset, "")
+    assert (said.code, said.values["openings"]) == ("rule_changed_open", 1)
