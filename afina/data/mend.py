@@ -9,6 +9,7 @@ certain; personal data are redacted where that is asked for.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -186,7 +187,7 @@ class _Mender:
         if isinstance(value, Mapping):
             return {k: self._mended(item, f"{column}.{k}", place) for k, item in value.items()}
         if not isinstance(value, str):
-            return value
+            return self._plain(value, column, place)
         whole = decoded_again(value)
         self._note("encoding", value, whole, column, place)
         clean = FAULTS["control_character"].sub("", whole)
@@ -196,6 +197,26 @@ class _Mender:
         redacted = self._redactor.text(clean)
         self._note("personal", clean, redacted, column, place)
         return redacted
+
+    def _plain(self, value: Any, column: str, place: Mapping[str, Any]) -> Any:
+        """What is no text, as JSON has it; NaN is how tables write that a number is missing."""
+        if isinstance(value, float) and math.isnan(value):
+            self.changed["not_a_number"] += 1
+            line = {"column": column, "change": "changed", "reason": "not_a_number"}
+            self.changes.append({**place, **line})
+            return None
+        if (
+            value is None
+            or isinstance(value, int)
+            or (isinstance(value, float) and math.isfinite(value))
+        ):
+            return value
+        raise DataError(
+            f"the column {column} holds {str(value)[:20]} ({type(value).__name__}), which a line of "
+            "JSON cannot",
+            where=f"{place['file']}: row {place['row']}",
+            do="leave the column out of the file, or write it as text",
+        )
 
     def _note(
         self, reason: str, before: str, after: str, column: str, place: Mapping[str, Any]
@@ -247,6 +268,7 @@ def write_lines(path: Path, lines: Iterator[str] | Sequence[str]) -> int:
                 count += 1
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         raise durable.storage_error(error, path, "writing") from None
+    finally:
+        part.unlink(missing_ok=True)
     return count

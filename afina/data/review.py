@@ -7,14 +7,15 @@ its rows would need a look is counted.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from afina.data import label_errors
+from afina.data.builders import number_in
 from afina.data.content import answer_key, answer_text, composed, input_text, normal_input
+from afina.data.conversation import RowFault
 from afina.data.findings import Placed
 from afina.data.shapes import PARTS, same_name
 from afina.data.sheets import Line
@@ -154,12 +155,9 @@ def outcome(line: Line, was: Example, labels: Sequence[str], where: str) -> str 
         return " | ".join(wished)
     if isinstance(was, NumberExample):
         try:
-            number = float(right)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise DataError(f"{right[:20]!r} is no number", where=where, do="a number")
-        return f"{number:.17g}"
+            return f"{number_in(right, 'right'):.17g}"
+        except RowFault as fault:
+            raise DataError(fault.what, where=f"{where}, right", do=fault.do) from None
     return right
 
 

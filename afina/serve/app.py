@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import PurePath
 from typing import Any
@@ -18,6 +18,18 @@ from afina.serve.house import House
 from afina.serve.model import KINDS, ServedModel
 from afina.serve.page import Page
 
+Route = Callable[[Request, House], Awaitable[Response]]
+ANSWERS: Mapping[str, Route] = {
+    "/v1/chat/completions": chat.chat,
+    "/v1/completions": completions.completions,
+    "/v1/embeddings": texts.embeddings,
+    "/v1/rerank": rerank.rerank,
+    "/v1/classify": judged.classify,
+    "/v1/regress": judged.regress,
+    "/v1/answer": judged.find_answer,
+    "/v1/tag": judged.tag,
+}
+"""What is asked by POST, and who answers."""
 MAX_WAITING = 64
 DEFAULT_MAX_TOKENS = 1024
 
@@ -82,37 +94,15 @@ def _add_page(app: FastAPI, page: Page) -> None:
 
 
 def _add_answers(app: FastAPI, house: House) -> None:
-    @app.post("/v1/chat/completions")
-    async def _chat(request: Request) -> Response:
-        return await chat.chat(request, house)
+    for path, route in ANSWERS.items():
+        app.post(path)(_of_house(route, house))
 
-    @app.post("/v1/completions")
-    async def _completions(request: Request) -> Response:
-        return await completions.completions(request, house)
 
-    @app.post("/v1/embeddings")
-    async def _embeddings(request: Request) -> Response:
-        return await texts.embeddings(request, house)
+def _of_house(route: Route, house: House) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        return await route(request, house)
 
-    @app.post("/v1/rerank")
-    async def _rerank(request: Request) -> Response:
-        return await rerank.rerank(request, house)
-
-    @app.post("/v1/classify")
-    async def _classify(request: Request) -> Response:
-        return await judged.classify(request, house)
-
-    @app.post("/v1/regress")
-    async def _regress(request: Request) -> Response:
-        return await judged.regress(request, house)
-
-    @app.post("/v1/answer")
-    async def _answer(request: Request) -> Response:
-        return await judged.find_answer(request, house)
-
-    @app.post("/v1/tag")
-    async def _tag(request: Request) -> Response:
-        return await judged.tag(request, house)
+    return answer
 
 
 def _add_models(app: FastAPI, house: House) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import json
 import random
 import stat
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +22,7 @@ from afina.data import Dataset, prepare
 from afina.data.content import content_id
 from afina.data.mend import Mended, decoded_again, mend
 from afina.data.personal import Redactor, restore, scan
-from afina.errors import RequestError
+from afina.errors import DataError, RequestError
 from afina.recipe.knobs import Data
 from afina.tasks import Classify
 from tests.data.planted import made
@@ -178,6 +182,37 @@ def test_rows_with_a_finding_go_only_on_request(tmp_path: Path) -> None:
     (found,) = dataset.check.quality.sections["personal"].findings
     assert (found.kind, found.facts["data"], found.facts["column"]) == ("personal", "email", "text")
     assert "ana@example.com" not in json.dumps(dataset.check.as_dict())
+
+
+def test_columns_of_a_table_are_kept_as_json_has_them(tmp_path: Path) -> None:
+    """Whatever the task does not use: dates, decimals, missing numbers; bytes are refused by name."""
+    rows = 40
+    columns: dict[str, Any] = {
+        "text": [f"row number {i} says a thing" for i in range(rows)],
+        "label": ["ab"[i % 2] for i in range(rows)],
+        "price": [Decimal("1.50"), Decimal("12345678901234567890")] * (rows // 2),
+        "seen": [datetime.time(9, 30)] * rows,
+        "size": [1.5, float("nan")] * (rows // 2),
+    }
+
+    def cleaned(name: str) -> Mended:
+        path = tmp_path / f"{name}.parquet"
+        pyarrow.parquet.write_table(pyarrow.table(columns), path)
+        data = Data(train=str(path))
+        dataset = prepare(data, Classify(), thorough=True)
+        return mend(data, Classify.accepts, dataset.check, tmp_path / name)
+
+    done = cleaned("fine")
+    lines = (tmp_path / "fine" / "train.jsonl").read_text("utf-8").splitlines()
+    found = [json.loads(line, parse_constant=pytest.fail) for line in lines]
+    assert [row["price"] for row in found[:2]] == [1.5, 12345678901234567890]
+    assert [row["size"] for row in found[:2]] == [1.5, None] and found[0]["seen"] == "09:30:00"
+    assert done.changed == {"not_a_number": rows // 2}
+    columns["raw"] = [b"xx"] * rows
+    with pytest.raises(DataError, match=r"the column raw holds b'xx' \(bytes\)") as told:
+        cleaned("raw")
+    assert told.value.where == "raw.parquet: row 1"
+    assert list((tmp_path / "raw").iterdir()) == []
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_a_new_answer_stands_where_and_as_the_old_one_stood(
     assert found == {**values, column: after}
 
 
-@pytest.mark.parametrize("right", ["nan", "inf", "1e999", "1,5", "four"])
+@pytest.mark.parametrize("right", ["nan", "inf", "1e999", "1,5", "1_000", "four"])
 def test_only_a_number_stands_for_a_number(right: str) -> None:
     was = NumberExample(id="1", where="row 1", text="x", number=1.0)
     with pytest.raises(DataError, match="is no number"):
