@@ -16,7 +16,7 @@ from afina.evaluate.asking import Further
 from afina.evaluate.finding import Column, Finding, Material, RowMeasure
 from afina.evaluate.further import answered, asked_otherwise, columns, pairs_in
 from afina.evaluate.intervals import between
-from afina.evaluate.row_measure import cell, own_rows
+from afina.evaluate.row_measure import cell, of_counted, own_rows
 from afina.evaluate.slices import LEAST_ROWS, by_value, holm, values_of
 from afina.evaluate.statement import Statement
 from afina.evaluate.swap_terms import SWAPS, swapper
@@ -77,6 +77,7 @@ def find_groups(material: Material) -> Finding | None:
     settings = material.settings.bias
     if settings is None or not settings.groups:
         return None
+    material = of_counted(material)
     of = own_rows(material)
     confidence = material.settings.confidence
     rows: list[dict[str, Any]] = []

@@ -69,7 +69,7 @@ def evaluate(
     measured = _asked(candidates, test, task, tuned, scorers, settings, expectations, further, say)
     tested = expectations.compared(measured, tuned) if expectations else {}
     figures = _statistics(measured, scorers, test, golds, task, settings.resamples, seed)
-    results = tuple(_result(m, scorers, figures, len(test), settings.confidence) for m in measured)
+    results = tuple(_result(m, scorers, figures, settings.confidence) for m in measured)
     judged = _judged(results, scorers[0], figures, tuned, goal, settings, seed, len(test))
     classes, confusions = _by_class(measured, task, test, golds)
     samples, samples_rule = draw(measured, test, golds, task, tuned, settings.samples, seed)
@@ -247,7 +247,6 @@ def _result(
     found: Measured,
     scorers: Sequence[Scorer],
     figures: Statistics,
-    rows: int,
     confidence: float,
 ) -> CandidateResult:
     if found.failure is not None:
@@ -259,7 +258,10 @@ def _result(
         if figure is None:
             missing[scorer.name] = (found.no_likelihood or remarks.NO_REFERENCE).say("en")
             continue
-        sums = total(figure[0])
+        sums, rows = total(figure[0]), int(scorer.counted(figure[0]).sum())
+        if not rows:
+            missing[scorer.name] = Statement("no_row_counts").say("en")
+            continue
         around = interval(scorer, sums, figure[1], rows, confidence)
         value = float(scorer.score(sums))
         scores[scorer.name] = Score(value, around.low, around.high, around.method)

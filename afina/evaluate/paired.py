@@ -110,7 +110,7 @@ def _bootstrap(
     wide: float,
     seed: int,
 ) -> Comparison:
-    rows = tuned[0].shape[0]
+    rows = int(scorer.counted(tuned[0]).sum())
     difference = float(scorer.score(total(tuned[0])) - scorer.score(total(other[0])))
     draws = scorer.score(tuned[1]) - scorer.score(other[1])
     near = _difference_interval(scorer, difference, draws, rows, confidence)

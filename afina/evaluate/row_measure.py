@@ -6,6 +6,7 @@ whether the answer is right, how far a number is off, or its own chrF or ROUGE.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,30 @@ def scorer_of(material: Material) -> Scorer:
     return EXACT if whole else material.judged
 
 
+def _measured_by(material: Material) -> Scorer:
+    return scorer_of(material) if material.judged.source == "answers" else material.judged
+
+
+def of_counted(material: Material) -> Material:
+    """The material of the rows that the measure is of: an answer that no test judges is not wrong."""
+    scorer, key = _measured_by(material), (material.tuned, material.judged.name)
+    if scorer is not material.judged:
+        return material
+    matrix, draws = material.figures[key]
+    kept = np.flatnonzero(scorer.counted(matrix)).tolist()
+    own = material.own
+    return replace(
+        material,
+        test=[material.test[i] for i in kept],
+        golds=[material.golds[i] for i in kept],
+        measured=[replace(own, answers=[own.answers[i] for i in kept])],
+        figures={key: (matrix[kept], draws)},
+    )
+
+
 def own_rows(material: Material) -> RowMeasure:
     """The measure of the tuned model; of its likelihoods where nothing was answered."""
-    scorer = scorer_of(material) if material.judged.source == "answers" else material.judged
+    scorer = _measured_by(material)
     if scorer is material.judged:  # counted already
         return _of(scorer, material.matrices[material.own.name])
     counting = scorer.counting(Context.of(material.task))

@@ -205,6 +205,13 @@ class Scorer:
         """+1 where higher is better, -1 where lower is."""
         return 1 if self.better == "higher" else -1
 
+    def counted(self, matrix: Any) -> NDArray[np.bool_]:
+        """Which rows [N] of statistics the score is of: a mean is of those that have something to be
+        divided by (answers without tests of their code have not)."""
+        if self.score is not mean:
+            return np.ones(matrix.shape[0], bool)
+        return np.asarray(matrix[:, [1]].toarray()[:, 0] > 0)
+
     def facts(self) -> dict[str, Any]:
         """What a reader of the report needs to know of it."""
         return {"better": self.better, "unit": self.unit, "sentence": self.sentence}

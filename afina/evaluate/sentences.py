@@ -232,6 +232,10 @@ SENTENCES: Mapping[str, tuple[str, str]] = {
         "it counted no tokens in the right answers",
         "no contó ningún token en las respuestas correctas",
     ),
+    "no_row_counts": (
+        "it counts none of the test's rows",
+        "no cuenta ninguna de las filas de la prueba",
+    ),
     "no_reference": (
         "the candidate {candidate}, with which it compares, was not measured",
         "no se midió el candidato {candidate}, con el que se compara",

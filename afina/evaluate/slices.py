@@ -17,7 +17,7 @@ import numpy as np
 from afina.data.language import UNKNOWN, identify
 from afina.evaluate.finding import Column, Finding, Material, RowMeasure
 from afina.evaluate.intervals import CHUNK_NUMBERS
-from afina.evaluate.row_measure import cell, own_rows
+from afina.evaluate.row_measure import cell, of_counted, own_rows
 from afina.evaluate.scorer import Array
 from afina.evaluate.statement import Statement
 from afina.types import Example
@@ -40,6 +40,7 @@ class Slice:
 
 def find(material: Material) -> Finding | None:
     """All slices, the least likely by chance first."""
+    material = of_counted(material)
     of = own_rows(material)
     every = [s for s in _all(material) if len(s.rows) < len(of.values)]
     large = [s for s in every if LEAST_ROWS <= len(s.rows) <= len(of.values) - LEAST_ROWS]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from afina.evaluate.finding import Column, Finding, Material
-from afina.evaluate.row_measure import own_rows
+from afina.evaluate.row_measure import of_counted, own_rows
 from afina.evaluate.scorer import Array
 from afina.evaluate.statement import Statement
 
@@ -21,6 +21,7 @@ def find(material: Material) -> Finding | None:
     wanted = min(MOST_ROWS, material.settings.samples)
     if not wanted:
         return None
+    material = of_counted(material)
     of = own_rows(material)
     losses = _losses(material)
     badness = -of.sign * of.values if losses is None else losses

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
 from afina.evaluate import intervals
 from afina.evaluate.intervals import interval, percentiles, resample, total, unseen_share, wilson
+from afina.evaluate.paired import compare
 from afina.evaluate.scorer import statistics
 from afina.evaluate.scorers import SCORERS
 
@@ -42,6 +45,19 @@ def test_other_scores_on_which_all_rows_agree_are_not_certain(value: float) -> N
     expected = (1 - share, 1.0) if value else (0.0, share)
     assert (found.low, found.high) == pytest.approx(expected)
     assert found.method == "unseen"
+
+
+def test_a_mean_is_of_the_rows_that_it_counts() -> None:
+    """Ten of ten right is what ten rows show, however many others the test has."""
+    scorer = SCORERS["passes_tests"]
+    ten = statistics([{0: 1.0, 1: 1.0}] * 10, 2)
+    more = statistics([*[{0: 1.0, 1: 1.0}] * 10, *[{}] * 90], 2)
+    assert scorer.counted(more).sum() == 10 and SCORERS["macro_f1"].counted(more).all()
+    rest: dict[str, Any] = {"confidence": 0.95, "family": 1, "seed": 1}
+    pairs = [
+        compare(scorer, "base", *[(m, resample([m], 500, 1)[0])] * 2, **rest) for m in (ten, more)
+    ]
+    assert (pairs[0].low, pairs[0].high) == (pairs[1].low, pairs[1].high)
 
 
 def test_one_row_leaves_nearly_everything_open() -> None:

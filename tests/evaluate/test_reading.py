@@ -11,11 +11,15 @@ from collections import Counter
 import pytest
 
 from afina.errors import RecipeError
+from afina.evaluate import Report, evaluate
+from afina.evaluate.intervals import unseen_share
 from afina.evaluate.reading import same_answer, word_f1
 from afina.evaluate.scorers import SCORERS, choose
 from afina.evaluate.single import value_of
+from afina.recipe import Evaluate, Goal
 from afina.tasks import Classify, FindAnswer
 from afina.types import Answer, QuestionExample, Span
+from tests.evaluate.candidates import Fixed
 
 ARTICLES = {"en": r"\b(a|an|the)\b", "es": r"\b(un|una|unos|unas|el|la|los|las)\b"}
 WORDS = tuple(
@@ -78,3 +82,43 @@ def test_the_scorers_are_for_answers_in_texts_only() -> None:
     for name in ("chrf", "perplexity", "rouge_l"):
         with pytest.raises(RecipeError, match="answer_f1"):
             choose(FindAnswer(unanswerable=False, language="es"), [name], None)
+
+
+def asked(rows: int, without: int) -> list[QuestionExample]:
+    """The first ``without`` texts hold no answer."""
+    return [
+        QuestionExample(
+            id=str(i),
+            where=f"row {i}",
+            question="who?",
+            context="Ana wrote" if i >= without else "somebody wrote",
+            answers=(Span(0, 3, "", "Ana"),) if i >= without else (),
+        )
+        for i in range(rows)
+    ]
+
+
+def report_of(rows: int, without: int, *scorers: str) -> Report:
+    """Of a model that never finds anything."""
+    return evaluate(
+        [Fixed("tuned", lambda _: Answer("", spans=()))],
+        asked(rows, without),
+        task=FindAnswer(unanswerable=True, language="en", no_answer=0.0),
+        tuned="tuned",
+        goal=Goal(metric=scorers[0]),
+        settings=Evaluate(scorers=scorers, resamples=200),
+        seed=7,
+    )
+
+
+def test_what_a_score_does_not_count_makes_it_no_surer_and_is_not_wrong() -> None:
+    report = report_of(100, 10, "no_answer_recall")
+    score = report.candidate("tuned").scores["no_answer_recall"]
+    assert score.value == 1.0
+    assert score.low == pytest.approx(1 - unseen_share(10, 0.95)), "ten rows, not a hundred"
+    assert "worst" not in {found.name for found in report.findings}, "none of the ten is wrong"
+
+
+def test_a_score_that_counts_no_row_of_the_test_is_none() -> None:
+    tuned = report_of(20, 0, "answer_f1", "no_answer_recall").candidate("tuned")
+    assert tuned.missing == {"no_answer_recall": "it counts none of the test's rows"}
