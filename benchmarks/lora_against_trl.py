@@ -150,12 +150,14 @@ def trl_trainer(
     )
 
 
-def trl_steps(trainer: Any, tokens_per_step: float) -> tuple[list[float], list[float]]:
+def trl_steps(trainer: Any) -> list[float]:
+    """Seconds per token of each step; tokens as the trainer counts them, without padding."""
     clock = _Clock()
     trainer.add_callback(clock)
     trainer.train()
-    losses = [log["loss"] for log in trainer.state.log_history if "loss" in log]
-    return [t / tokens_per_step for t in clock.times], losses
+    seen = [log["num_tokens"] for log in trainer.state.log_history if "num_tokens" in log]
+    counts = [now - before for before, now in zip([0, *seen], seen, strict=False)]
+    return [t / tokens for t, tokens in zip(clock.times, counts, strict=True)]
 
 
 def equality(base: Base, data: list[dict[str, Any]], encoded: list[Encoded]) -> dict[str, float]:
@@ -234,7 +236,6 @@ def main() -> None:
     for arm in arms.values():
         arm.steps(2)
     times: dict[str, list[float]] = {n: [] for n in (*arms, "trl stock", "trl tuned")}
-    per_step = BATCH * statistics.mean(len(r.ids) for r in encoded)
     limits = []
     for number in range(arguments.rounds):
         for name, arm in arms.items():
@@ -243,7 +244,7 @@ def main() -> None:
         for name, tuned in (("trl stock", False), ("trl tuned", True)):
             with tempfile.TemporaryDirectory() as folder:
                 trainer = trl_trainer(base, data, arguments.steps + 2, tuned, folder)
-                times[name] += trl_steps(trainer, per_step)[0][2:]
+                times[name] += trl_steps(trainer)[2:]
         print(f"round {number + 1} of {arguments.rounds} done")
     counted = sum(1 for r in encoded for t in r.targets[1:] if t >= 0)
     share = counted / sum(len(r.ids) for r in encoded)

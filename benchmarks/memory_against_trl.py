@@ -1,6 +1,6 @@
 """Peak resident memory of LoRA fine-tuning on the CPU: Afina against TRL's SFTTrainer.
 
-    python benchmarks/memory_against_trl.py [--steps 8]
+    python benchmarks/memory_against_trl.py [--steps 8] [--threads 2]
 
 The work of ``lora_against_trl.py``, each arm in a process of its own from the loading of the base to the
 last step; the peak is what the kernel counted for the process (VmHWM). Memory that Python, PyTorch and
@@ -26,7 +26,7 @@ def peak_bytes() -> int:
     raise RuntimeError("this kernel does not count a process's peak")
 
 
-def run(name: str, steps: int) -> None:
+def run(name: str, steps: int, threads: int) -> None:
     """One arm, in this process; prints its peak."""
     import torch
     from lora_against_trl import Ours, rows, trl_steps, trl_trainer
@@ -37,7 +37,7 @@ def run(name: str, steps: int) -> None:
     from afina.tasks import Generate
     from afina.types import ChatExample, Message
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(threads)
     base, data = resolve("HuggingFaceTB/SmolLM2-135M-Instruct"), rows()
     assert Lora  # every arm imports the same libraries
     if name.startswith("afina"):
@@ -54,23 +54,25 @@ def run(name: str, steps: int) -> None:
         Ours(base, encoded, name.split()[1]).steps(steps)
     elif name.startswith("trl"):
         with tempfile.TemporaryDirectory() as folder:
-            trl_steps(trl_trainer(base, data, steps, name == "trl tuned", folder), 1.0)
+            trl_steps(trl_trainer(base, data, steps, name == "trl tuned", folder))
     print(f"peak {peak_bytes()}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--arm", choices=ARMS)
     arguments = parser.parse_args()
     if arguments.arm:
-        run(arguments.arm, arguments.steps)
+        run(arguments.arm, arguments.steps, arguments.threads)
         return
     import bench
 
     peaks: dict[str, int] = {}
     for name in ARMS:
         command = [sys.executable, __file__, "--arm", name, "--steps", str(arguments.steps)]
+        command += ["--threads", str(arguments.threads)]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         peaks[name] = int(told.rsplit("peak ", 1)[1])
         print(f"{name:16s} {peaks[name] / 1e9:5.2f} GB")
@@ -84,7 +86,7 @@ def main() -> None:
     bench.write(
         "memory_against_trl",
         {
-            "machine": bench.machine(2),
+            "machine": bench.machine(arguments.threads),
             "steps": arguments.steps,
             "peak_bytes": peaks,
             "ratios": ratios,

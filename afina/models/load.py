@@ -15,6 +15,7 @@ from torch import nn
 
 from afina.errors import ModelError
 from afina.models.attention import register as register_attention
+from afina.models.gated import fuse as fuse_gates
 from afina.models.lora_linear import fuse as fuse_adapters
 from afina.models.masked import MaskedNetwork, check_head, is_masked
 from afina.models.network import (
@@ -175,6 +176,7 @@ def load(
         if method.adapter and not exact:
             fuse_adapters(module)
             fuse_norms(module)
+            fuse_gates(module)
     dropout = method.head_dropout if method else 0.0
     network = with_head(module, base, task, renderer, dropout)
     if network.head is not None:

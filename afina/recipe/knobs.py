@@ -151,8 +151,8 @@ class Train(Knobs):
     """Arithmetic of the forward and backward pass; ``auto``: bfloat16 where this machine is faster
     in it. Trained weights are kept in float32 either way."""
     exact: bool = False
-    """Leave out our own attention, adapter arithmetic and flat rows: the sums in the order in which
-    Transformers and PEFT make them."""
+    """Leave out our own attention, adapter arithmetic, norms, gated layers and flat rows: the sums in
+    the order in which Transformers and PEFT make them."""
     flat: bool | None = None
     """Lay the rows of a pass end to end, without padding, a beginning that they share worked once;
     left out: where it saves a twentieth of the tokens. Language models on a CPU only."""
