@@ -121,7 +121,16 @@ def main() -> None:
             chosen = arguments.methods.split(",")
             table = {m: measure(arguments, m, 7, Path(folder)) for m in chosen}
     name = "hybrid_ablation_banking77" if arguments.ablation else "methods_banking77"
-    bench.write(name, {"machine": facts, "work": vars(arguments), "methods": table})
+    work = {n: v for n, v in vars(arguments).items() if n != "methods"}
+    bench.write(name, {"machine": facts, "work": work, "methods": measured(name, work) | table})
+
+
+def measured(name: str, work: dict[str, Any]) -> dict[str, Any]:
+    """The methods that were measured before under the same conditions: they stay in the table."""
+    path = bench.RESULTS / f"{name}.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    same = {n: before.get("work", {}).get(n) for n in work} == work
+    return dict(before["methods"]) if same else {}
 
 
 if __name__ == "__main__":

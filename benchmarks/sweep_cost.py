@@ -1,11 +1,12 @@
-"""Eight trials of a sweep against eight separate runs of the same settings: time and what is found.
+"""Eight trials of a sweep against eight separate runs of the same settings: work and what is found.
 
     python benchmarks/sweep_cost.py [--rows 1500] [--epochs 3] [--base BASE]
 
 Work: LoRA with MiniLM on rows of Banking77; learning rate, batch, rank and alpha are varied. Arms in
 turns, each a command of its own as a user would give it: the sweep, eight times ``afina train`` with
 the settings that the sweep tried (none stopped early, nothing shared), the sweep again in a new home.
-The best of both sides is then measured on the same sealed test.
+Work is the processor's time for whole commands. The best of both sides is then measured on the same
+sealed test.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ def main() -> None:
         best = max(alone)
         result = {
             "machine": bench.machine(given.threads),
+            "base": given.base,
             "rows": given.rows,
             "epochs": given.epochs,
             "trials": TRIALS,
