@@ -27,13 +27,11 @@ class Spread:
 
     @classmethod
     def of(cls, values: Sequence[float], ratio: float, confidence: float) -> Spread:
-        """``ratio``: measured rows to rows that were learned from, of a fold."""
+        """Of two values or more. ``ratio``: measured rows to rows that were learned from, of a fold."""
         from scipy.special import stdtrit
 
         count = len(values)
         mean = math.fsum(values) / count
-        if count < 2:
-            return cls(mean, 0.0, mean, mean, tuple(values))
         deviation = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (count - 1))
         reach = float(stdtrit(count - 1, 0.5 + confidence / 2))
         half = reach * deviation * math.sqrt(1 / count + ratio)
@@ -44,7 +42,8 @@ def over_folds(reports: Sequence[Report], rows: Sequence[tuple[int, int]]) -> di
     """The scores of every candidate over the folds, and what the tuned model has before each baseline.
 
     ``reports`` of one recipe, one a fold; ``rows``: (learned, measured) of each. A candidate that
-    failed in a fold has no value there, and ``missing`` says in how many.
+    failed in a fold has no value there, and ``missing`` says in how many; one value alone says nothing
+    of how much they vary, and makes no score.
     """
     first = reports[0]
     ratio = sum(measured for _, measured in rows) / max(1, sum(learned for learned, _ in rows))
@@ -57,7 +56,7 @@ def over_folds(reports: Sequence[Report], rows: Sequence[tuple[int, int]]) -> di
 
     def spread(values: Sequence[float | None]) -> dict[str, Any] | None:
         there = [v for v in values if v is not None]
-        return asdict(Spread.of(there, ratio, first.confidence)) if there else None
+        return asdict(Spread.of(there, ratio, first.confidence)) if len(there) > 1 else None
 
     candidates = []
     for name in names:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ClassVar, Literal
 
 import pytest
@@ -12,6 +13,7 @@ from afina.methods import Full
 from afina.models.load import load
 from afina.models.sources import Base
 from afina.tasks import Generate
+from afina.train import observe
 from afina.train.batches import collate, loss_tokens
 from afina.train.observe import observed
 from afina.train.rows import Rows
@@ -63,6 +65,29 @@ class Reference(Objective):
 
     def loss(self, network: Network, batch: Batch) -> Loss:
         raise AssertionError("not asked here")
+
+
+def test_memory_is_kept_while_the_network_is_asked(
+    tiny: Callable[[Kind], Base], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside: list[bool] = []
+
+    @contextmanager
+    def kept() -> Iterator[Callable[[], object]]:
+        inside.append(True)
+        yield lambda: None
+        inside.clear()
+
+    class Looks(Reference):
+        def observe(self, network: Network, batch: Batch) -> torch.Tensor:
+            assert inside
+            return super().observe(network, batch)
+
+    monkeypatch.setattr(observe, "kept_memory", kept)
+    model = load(tiny("llama"), Generate(answer="text"), Full())
+    rows = Rows(tuple(row(str(i), 3, 4) for i in range(3)), "tokens")
+    assert all(one.noted for one in observed(model, Looks(), rows))
+    assert not inside
 
 
 def test_an_objective_notes_each_sequence_once(tiny: Callable[[Kind], Base]) -> None:
