@@ -10,8 +10,9 @@ AFINA_HOME ?= ./afina-home
 # Ratios against stock libraries and counts, within 20 minutes on two cores …
 BENCH := lora_against_trl memory_against_trl classify_against_trainer frozen_bottom shared_prefix \
          quantised growth start h200
-# … and whole trainings on real data, about an hour and a half on two cores.
-BENCH_TASKS := names_spanish dpo_gsm8k grpo_toy methods_banking77 distill_banking77 sweep_cost
+# … and whole trainings on real data, about two hours on two cores.
+BENCH_TASKS := names_spanish dpo_gsm8k grpo_toy methods_banking77 distill_banking77 sweep_cost \
+               banking77_time_to_score
 
 .PHONY: setup check test test-slow bench bench-tasks demo docs clean
 .DEFAULT_GOAL := setup

@@ -19,7 +19,6 @@ it is a little optimistic; every score stands with its 95 % interval.
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -248,14 +247,6 @@ def setfit(race: Race, rows: Rows, arguments: argparse.Namespace, scratch: Path)
 ARMS = {"afina": afina, "trainer": trainer, "setfit": setfit}
 
 
-def earlier(work: dict[str, Any]) -> dict[str, Any]:
-    """The arms that an earlier run of the same work left."""
-    path = bench.RESULTS / "banking77_time_to_score.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    arms: dict[str, Any] = found["arms"] if found.get("work") == work else {}
-    return arms
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=10_003)
@@ -293,7 +284,7 @@ def main() -> None:
         {
             "machine": facts,
             "work": work,
-            "arms": earlier(work) | arms,
+            "arms": bench.earlier("banking77_time_to_score", "arms", work) | arms,
         },
     )
 

@@ -108,6 +108,14 @@ def scores(report: Report) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
+def earlier(name: str, part: str, work: dict[str, Any]) -> dict[str, Any]:
+    """The parts that an earlier run of the same work left in the result, for a run of some of them."""
+    path = RESULTS / f"{name}.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    parts: dict[str, Any] = found.get(part, {}) if found.get("work") == work else {}
+    return parts
+
+
 def write(name: str, result: dict[str, Any]) -> None:
     """Leave the result beside the scripts."""
     RESULTS.mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """How work and memory grow: with tokens, with data, with the length of a row, with the rank.
 
-    python benchmarks/growth.py [--rounds 5]
+    python benchmarks/growth.py [--rounds 3]
 
 A small random Llama (4 layers of 256), LoRA on every linear layer, float32, Afina's own batches, loss
 and weights. Operations and bytes are counted, which no other work on the machine can disturb; times
@@ -294,7 +294,7 @@ def one_run(base: Path, count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--base", type=Path, help=argparse.SUPPRESS)

@@ -1,6 +1,6 @@
 """Rows that begin alike: the beginning worked once a pass, against padded rows.
 
-    python benchmarks/shared_prefix.py [--rounds 3] [--steps 2]
+    python benchmarks/shared_prefix.py [--rounds 2] [--steps 1]
 
 Work: SmolLM2-135M, LoRA of rank 16 on every layer, bfloat16. Rows of S tokens of their own behind P
 tokens that all share (a system prompt), B to a pass, and pairs of answers behind one question, as
@@ -108,8 +108,8 @@ def steps(model: Model, weights: Weights, rows: list[Encoded], on: bool, count: 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--steps", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     facts = bench.machine(arguments.threads)
