@@ -189,9 +189,8 @@ class Run:
         """The models as they answer: with their documents, or with the texts to choose among."""
         from afina import flow
 
-        candidates = flow.candidates_of(self._run)
-        for model in self.models.values():
-            model.candidates = candidates
+        for task, model in self.models.items():
+            model.candidates = flow.candidates_of(self._run, task)
         return {task: flow.as_asked(*self._one(task)) for task in self.models}
 
     def evaluate(self, *, say: Say = _silent, language: str = "en") -> Report | Reports:

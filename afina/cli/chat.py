@@ -64,7 +64,7 @@ def verb(
         talk = Conversation(to, model, system, max_tokens, temperature, rag)
         _loop(to, talk.command, talk.answer)
     else:
-        model.candidates = flow.candidates_of(opened)
+        model.candidates = flow.candidates_of(opened, task)
         _loop(to, lambda word, _: word == "/reset", lambda text: _say(to, model, text))
 
 

@@ -62,7 +62,7 @@ def verb(
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")
     tuned = TunedModel.open(opened.model_folder, task=task)
-    tuned.candidates = flow.candidates_of(opened)
+    tuned.candidates = flow.candidates_of(opened, task)
     model: Predictor = (
         over_documents(tuned, documents, recipe, say=to.say)
         if documents

@@ -90,6 +90,7 @@ def _measure(run: Run, name: str, recipe: Recipe, dataset: Dataset, base: Base, 
         base,
         by=f"evaluation of {run.id}",
         part=run,
+        name=name,
         say=say,
         expectations=expectations,
         probed=probed(run, name, recipe, base, say),
@@ -105,18 +106,19 @@ def judged(
     *,
     by: str,
     part: Run,
+    name: str = "",
     say: Say = silent,
     **more: Any,
 ) -> Report:
     """Candidates on the sealed test of ``dataset``, which is opened for ``by``.
 
-    ``part``: the run, or the folder like one, in which it was trained; ``more``: what
-    ``evaluate.evaluate`` takes of a whole run alone.
+    ``part``: the run, or the folder like one, in which it was trained; ``name``: of several tasks;
+    ``more``: what ``evaluate.evaluate`` takes of a whole run alone.
     """
     from afina.evaluate import evaluate as measure
-    from afina.train.thresholds import FILE
+    from afina.train.thresholds import note_of
 
-    test = dataset.test.open(by=by)
+    test, noted = dataset.test.open(by=by), note_of(name)
     measured = measurable(test, recipe.task, base, recipe)
     return measure(
         asked,
@@ -128,7 +130,7 @@ def judged(
         seed=recipe.train.seed,
         test_sha256=dataset.test.sha256,
         left_out=len(test) - len(measured),
-        thresholds=part.read(FILE) if (part.folder / FILE).is_file() else (),
+        thresholds=part.read(noted) if (part.folder / noted).is_file() else (),
         say=say,
         **more,
     )
@@ -350,7 +352,9 @@ def write_html(
     for name, each in (report.tasks if isinstance(report, Reports) else {"": report}).items():
         own = {**facts, "data": _facts_of(run, name, datasets[name])}
         if name:
+            heat = facts["train"].get("temperatures", {}).get(name)
             own |= {"task": name, "recipe": plan["recipe"]["tasks"][name]}
+            own |= {"train": {**facts["train"], "temperature": heat}}
         page = html(each.as_dict(), own, language=language)
         run.write(f"report-{name}.html" if name else "report.html", page)
     if isinstance(report, Reports):

@@ -201,7 +201,7 @@ class Ground:
         renderer = load_renderer(base)
         made = {}
         for name, view in recipe.parts.items():
-            check_objective(base, view.task, recipe.objective)
+            check_objective(base, view.task, view.objective)
             _check_calls(datasets[name], renderer)
             made[name] = made_rows(view, datasets[name], say)
         machine = probe(recipe.train.device, home, recipe.train.threads)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import RunError
-from afina.recipe import Recipe, parse_recipe
+from afina.recipe import Recipe, of_task, parse_recipe
 from afina.recipe.load import parse_yaml
 from afina.tasks import Matched
 
@@ -104,15 +104,16 @@ def _told(recipe: Recipe, dataset: Dataset) -> dict[str, Any]:
     )
 
 
-def candidates_of(run: Run) -> tuple[str, ...]:
-    """The texts of the run's data to choose among; none if it has no task that ranks texts.
+def candidates_of(run: Run, name: str = "") -> tuple[str, ...]:
+    """The texts of the run's data to choose among (``name``: of several tasks); none if the task ranks
+    no texts.
 
     Raises RunError if the data are no longer the same.
     """
-    task = recipe_of(run).task
+    task = of_task(recipe_of(run), name).task
     if not isinstance(task, Matched):
         return ()
-    data = reopen_datasets(run)[""]
+    data = reopen_datasets(run)[name]
     return task.over((), (*data.train, *data.validation)).texts
 
 

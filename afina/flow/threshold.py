@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 
 
 def settle_threshold(
-    run: Run, task: Task, base: Base, validation: Sequence[Example]
+    run: Run, task: Task, base: Base, validation: Sequence[Example], name: str = ""
 ) -> dict[str, Any]:
-    """Settle ``task.no_answer`` of a run's model: what was chosen and why; empty if nothing is open."""
+    """Settle ``task.no_answer`` of a run's model (``name``: of several tasks): what was chosen and why;
+    empty if nothing is open."""
     from afina.models.predictor import TunedModel
     from afina.models.save import settle_task
 
-    found = chosen(lambda: TunedModel.open(run.model_folder, base=base), task, validation)
+    folder = run.model_folder
+    found = chosen(lambda: TunedModel.open(folder, base=base, task=name), task, validation)
     if found is None:
         return {}
     settled, why = found
-    settle_task(run.model_folder, settled)
+    settle_task(folder, settled, name)
     told = {"no_answer": settled.no_answer, "reason": why}
-    run.event("threshold", **told)
+    run.event("threshold", **told, **({"task": name} if name else {}))
     return told
 
 

@@ -148,10 +148,13 @@ def carry_out(run: Run, ready: Prepared, watch: Watcher | None) -> dict[str, Any
             run.set_status("failed", error=error.as_json()["error"])
             record(run, ready.plan.recipe, {"status": "failed"})
             raise
-        task = ready.plan.recipe.learned
-        chosen_on = [e for part in ready.parts.values() for e in part.dataset.validation]
-        if found := settle_threshold(run, task, ready.base, chosen_on):
-            figures["threshold"] = found
+        settled = {}
+        for name, part in ready.parts.items():
+            chosen_on = part.dataset.validation
+            if found := settle_threshold(run, part.dataset.task, ready.base, chosen_on, name):
+                settled[name] = found
+        if settled:
+            figures["threshold"] = settled.get("", settled)
         figures["disk_bytes"] = folder_bytes(run.folder)
         run.write("train.json", figures)
         run.set_status("succeeded")
@@ -170,7 +173,8 @@ def taught_rows(ready: Prepared, home: Path) -> tuple[dict[str, Rows], dict[str,
     rows, held = {}, {}
     for name, part in ready.parts.items():
         pairs = ((part.rows, part.learned), (part.validation, part.dataset.validation))
-        rows[name], held[name] = taught(ready.plan.recipe, pairs, ready.renderer, home)
+        view = ready.plan.recipe.parts[name]
+        rows[name], held[name] = taught(view, pairs, ready.renderer, home)
     return rows, held
 
 

@@ -253,8 +253,15 @@ def reads_first(base: Base, task: Task) -> bool:
 
 def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
     """Raises ModelError if the base cannot be tuned, or not for this task by this method."""
-    for each in task.tasks.values() if isinstance(task, Several) else ():
+    for name, each in task.tasks.items() if isinstance(task, Several) else ():
         check_kind(base, each, method)
+        if is_masked(base, each):
+            raise ModelError(
+                f"{base.architecture} learns texts by guessing hidden tokens, and those are drawn for "
+                "the rows of one task",
+                where=f"tasks.{name}",
+                do="learn it in a run of its own, and take that run as the base: run:NAME",
+            )
     if not base.tunable:
         raise ModelError(base.tunable_reason, where=f"base: {base.name}", do="take another base")
     most = context_of(base, method)

@@ -83,9 +83,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def settle_task(folder: Path, task: Task) -> None:
-    """Note a task with more settled than when the model was saved (a threshold)."""
-    card = {**read_card(folder), "task": task.model_dump(mode="json")}
+def settle_task(folder: Path, task: Task, name: str = "") -> None:
+    """Note a task with more settled than when the model was saved (a threshold). ``name``: of
+    several."""
+    card = read_card(folder)
+    whole, _ = parts_of(card)
+    settled = whole.having(name, task) if isinstance(whole, Several) else task
+    card["task"] = settled.model_dump(mode="json")
     write_text(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False))
 
 

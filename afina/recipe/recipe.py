@@ -47,6 +47,8 @@ class Part(Knobs):
     """Its own examples."""
     weight: float | None = Field(None, gt=0)
     """How often it has its turn, beside the weights of the others; all have one, or none."""
+    objective: AnyObjective | None = None
+    """Its own loss; left out: the recipe's, and where that says none the usual one of the task."""
     evaluate: Evaluate | None = None
     """What it is measured against; left out: as the recipe says for all."""
     goal: Goal | None = None
@@ -90,12 +92,13 @@ class Recipe(Knobs):
     @classmethod
     def _usual_objective(cls, value: Any) -> Any:
         """A task that is never learned by the supervised loss brings its own."""
-        if not isinstance(value, dict) or "objective" in value:
+        if not isinstance(value, dict):
             return value
-        name = named(value.get("task"))
-        name = name.get("name") if isinstance(name, dict) else getattr(name, "name", None)
-        usual = {t.model_fields["name"].default: t.usual_objective for t in TASKS}.get(name)
-        return value if usual is None else {**value, "objective": {"name": usual}}
+        tasks = value.get("tasks")
+        if not isinstance(tasks, dict) or not tasks:
+            return _with_objective(value, None)
+        own = {n: _with_objective(part, value.get("objective")) for n, part in tasks.items()}
+        return {**value, "tasks": own}
 
     @property
     def writes(self) -> bool:
@@ -161,14 +164,27 @@ class Recipe(Knobs):
 
     @model_validator(mode="after")
     def _tasks_fit(self) -> Recipe:
-        for part in self.parts.values():
+        for name, part in self.parts.items():
+            at = f"tasks.{name}: " if name else ""
             if not part.shapes:
                 raise ValueError(
-                    f"objective {self.objective.name} has nothing to learn from the rows of a "
+                    f"{at}objective {part.objective.name} has nothing to learn from the rows of a "
                     f"{part.task.name} task"
                 )
             by_method = self.method.refuses(part.task.head) if self.method else ""
-            reason = self.objective.refuses(part.task) or by_method
+            reason = part.objective.refuses(part.task) or by_method
             if reason:
-                raise ValueError(reason)
+                raise ValueError(at + reason)
         return self
+
+
+def _with_objective(value: Any, said: Any) -> Any:
+    """A recipe or a part of it with an objective: its own, the one that is said for all, or the usual
+    one of its task. As it is where nothing can be told of it."""
+    if not isinstance(value, dict) or value.get("objective") is not None:
+        return value
+    name = named(value.get("task"))
+    name = name.get("name") if isinstance(name, dict) else getattr(name, "name", None)
+    usual = {t.model_fields["name"].default: t.usual_objective for t in TASKS}.get(name)
+    chosen = said if said is not None else usual and {"name": usual}
+    return value if chosen is None else {**value, "objective": chosen}

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from afina.errors import RequestError
-from afina.tasks import Classify, FindAnswer, Matched
-from afina.types import Task
 
 if TYPE_CHECKING:
     from afina.recipe.recipe import Recipe
@@ -25,6 +23,7 @@ def split(recipe: Recipe) -> dict[str, Recipe]:
             update={
                 "task": part.task,
                 "data": part.data,
+                "objective": part.objective or recipe.objective,
                 "tasks": {},
                 "train": recipe.train.model_copy(update={"mixing": None}),
                 "evaluate": part.evaluate or recipe.evaluate,
@@ -57,40 +56,30 @@ def joined(recipe: Recipe, parts: Mapping[str, Recipe]) -> Recipe:
     return recipe.model_copy(update={"tasks": tasks})
 
 
-def settles(task: Task) -> bool:
-    """Whether a part of the task follows from the answers of the trained model."""
-    wanted = isinstance(task, Classify) and bool(task.wanted or task.wanted_of)
-    return wanted or isinstance(task, FindAnswer)
-
-
 def refuse_tasks(recipe: Recipe) -> None:
     """Raise ValueError where several tasks cannot be learned together as the recipe says."""
     parts = recipe.tasks
     given = [key for key in ("task", "data", "goal") if getattr(recipe, key) is not None]
     heads = {name: part.task.head == "tokens" for name, part in parts.items()}
     reads = {part.task.reads_source for part in parts.values()}
-    ranks = [name for name, part in parts.items() if isinstance(part.task, Matched)]
+    drawn = [name for name, view in split(recipe).items() if view.objective.rewrites_rows]
     weights = [name for name, part in parts.items() if part.weight is not None]
     reason = ""
     if given:
         reason = f"{given[0]}: stands in each of tasks, not beside them"
     elif len(parts) < 2:
         reason = "tasks: names several; one alone is written as task: and data:"
-    elif ranks:
-        reason = (
-            f"{ranks[0]} is learned from whole batches of pairs by objective: contrast, which other "
-            "tasks cannot share: such a task learns alone"
-        )
     elif len(set(heads.values())) > 1 or len(reads) > 1:
         kinds = ", ".join(f"{name}: {part.task.name}" for name, part in parts.items())
         reason = (
             "tasks that write text and tasks that put a head on a body need different networks, and "
             f"so do decoders and encoder-decoders ({kinds})"
         )
-    elif recipe.objective.name != "supervised":
-        reason = f"several tasks are learned by objective: supervised, not {recipe.objective.name}"
-    elif settled := [name for name, part in parts.items() if settles(part.task)]:
-        reason = f"{settled[0]} settles its thresholds after the training: such a task learns alone"
+    elif drawn:
+        reason = (
+            f"{drawn[0]} is learned by objective: policy, whose best weights are those with the highest "
+            "reward; those of several tasks have the lowest loss: such a task learns alone"
+        )
     elif recipe.retrieval is not None:
         reason = "retrieval is for a recipe of one task"
     elif weights and len(weights) < len(parts):

@@ -11,7 +11,6 @@ from afina.types import (
     ChatExample,
     Encoded,
     Example,
-    Head,
     Input,
     PreferenceExample,
     Renderer,
@@ -24,7 +23,7 @@ class Score(Pooled):
 
     name: Literal["score"] = "score"
     accepts: ClassVar[tuple[type[Example], ...]] = (PreferenceExample,)
-    head: ClassVar[Head] = "labels"
+    usual_objective: ClassVar[str] = "reward"
     serves: ClassVar[tuple[str, ...]] = ()
 
     @property

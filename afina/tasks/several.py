@@ -32,6 +32,10 @@ class Several(Task):
         """Scores of all new heads together."""
         return sum(task.outputs for task in self.tasks.values())
 
+    def having(self, name: str, task: Task) -> Several:
+        """The same with one of the tasks in another form."""
+        return self.model_copy(update={"tasks": {**self.tasks, name: task}})
+
     @property
     def _first(self) -> Task:
         return next(iter(self.tasks.values()))

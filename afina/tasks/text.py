@@ -33,6 +33,7 @@ class Text(Task):
     """Tokens of the stretch before that each stretch begins with; they are in the loss only once."""
     accepts: ClassVar[tuple[type[Example], ...]] = (TextExample,)
     head: ClassVar[Head] = "tokens"
+    usual_objective: ClassVar[str] = "continue"
     serves: ClassVar[tuple[str, ...]] = ("completion",)
 
     @property

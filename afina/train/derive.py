@@ -20,6 +20,7 @@ from afina.types import Derived, Knobs, Method, Task
 CPU_PASS_TOKENS = 4096
 """Tokens of one forward pass on a CPU, from which larger passes are no faster."""
 GPU_PASS_TOKENS = 16384
+KINDS = {"encoder": "encoders", "decoder": "decoders", "seq2seq": "encoder-decoders"}
 FLAT_GAIN = 1.05
 """How many times fewer tokens a flat line must have to be taken."""
 
@@ -76,7 +77,7 @@ def derive_task(
         book.note("task.deviation", deviation, f"the standard deviation {why}")
     if isinstance(task, Pooled):
         pooling = pooling_of(base, task)
-        reason = "what the base was made with" if base.pooling else f"usual for a {base.kind}"
+        reason = "what the base was made with" if base.pooling else f"usual for {KINDS[base.kind]}"
         chosen = None if task.pooling == "auto" else task.pooling
         book.take("task.pooling", chosen, pooling, reason)
         return task.model_copy(update={"pooling": pooling})
@@ -128,7 +129,7 @@ def derive_train(
         book.take("train.mixing", mixing, _usual_mixing(recipe), f"steps of an epoch: {told}")
     per_epoch = sum(turns.values())
     usual = method.epochs or (3 if task.head == "tokens" else 5)
-    why = f"method {method.name}" if method.epochs else f"a {task.name} task"
+    why = f"method {method.name}" if method.epochs else f"task: {task.name}"
     epochs = book.take("train.epochs", train.epochs, usual, f"usual for {why}")
     steps = epochs * per_epoch
     if train.max_steps is not None:
@@ -159,7 +160,8 @@ def _usual_mixing(recipe: Recipe) -> str:
 def _derive_rates(
     book: Book, recipe: Recipe, task: Task, method: Method, base: Base
 ) -> dict[str, float]:
-    train, objective = recipe.train, recipe.objective
+    train = recipe.train
+    objective = min((v.objective for v in recipe.parts.values()), key=lambda o: o.rate_share)
     rate, why = method.learning_rate(base.parameters, task.head)
     if objective.rate_share != 1.0:
         rate *= objective.rate_share

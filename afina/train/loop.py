@@ -22,7 +22,7 @@ from afina.models.render import ChatRenderer
 from afina.models.shelf import Shelf
 from afina.models.sources import Base
 from afina.store import Run
-from afina.tasks import Pooled
+from afina.tasks import Pooled, Several
 from afina.train import gate, state
 from afina.train.batches import loss_tokens, micro_batches
 from afina.train.bottom import find_bottom
@@ -90,7 +90,8 @@ class Training:
         assert train.batch_size
         assert train.threads
         self.plan = plan
-        self.heat: float | None = None
+        self.heats: dict[str, float] = {}
+        self.objectives = {task: view.objective for task, view in recipe.parts.items()}
         self.train = train
         self.run = run
         self.watch = watch
@@ -112,7 +113,7 @@ class Training:
         self.weights = prepare(self.model, plan)
         if train.flat and not lay_flat(self.model):
             run.event("padded", reason="this network does not give the same for rows end to end")
-        self.rollouts = Rollouts.of(self.model, recipe.objective, run, train.seed)
+        self.rollouts = Rollouts.of(self.model, self.objectives.get(""), run, train.seed)
         every = (*rows.values(), *validation.values())
         self.bottom = find_bottom(self.model, train.frozen_bottom, every, run)
         self.models = {task: self.model.of(task) for task in rows}
@@ -120,7 +121,8 @@ class Training:
         found = state.restore(run, self.weights)
         for task, model in self.models.items() if found is None else ():
             if isinstance(model.task, Pooled) and model.task.head_start == "fitted":
-                fit_head(model, self.rows[task], recipe.objective, self.kinds[task], self.bottom)
+                objective = self.objectives[task]
+                fit_head(model, self.rows[task], objective, self.kinds[task], self.bottom)
         self.progress = found or state.Progress(
             initial_sha256=sha256_of(self.weights.tensors()),
             frozen_sha256=sha256_of(_frozen(self.model)),
@@ -136,7 +138,7 @@ class Training:
         self.validation = self._observed(validation)
         self.masker: Masker | None = None
         if isinstance(self.model.network, MaskedNetwork):
-            self.masker = Masker.of(self.model.renderer, recipe.objective)
+            self.masker = Masker.of(self.model.renderer, self.objectives[""])
             held = enumerate(self.validation[""])
             hidden = (self.masker.hide(r, (train.seed, 1, i)) for i, r in held)
             self.validation = {"": tuple(hidden)}
@@ -145,8 +147,10 @@ class Training:
         self.turns = Turns(lengths, turns, train.batch_size, train.seed)
 
     def _observed(self, rows: Mapping[str, Rows]) -> dict[str, tuple[Encoded, ...]]:
-        objective = self.plan.recipe.objective
-        return {task: observed(self.models[task], objective, own) for task, own in rows.items()}
+        return {
+            task: observed(self.models[task], self.objectives[task], own)
+            for task, own in rows.items()
+        }
 
     # ------------------------------------------------------------------ the loop
 
@@ -188,9 +192,8 @@ class Training:
         The loss is a sum over the whole batch, divided by the weight of the whole batch, so it does
         not matter how the batch is cut.
         """
-        objective = self.plan.recipe.objective
         task, places = self.turns.step(step)
-        model, kind = self.models[task], self.kinds[task]
+        model, kind, objective = self.models[task], self.kinds[task], self.objectives[task]
         rows = [self._as_seen(task, i, step) for i in places]
         told: dict[str, Any] = {"task": task} if task else {}
         if self.rollouts is not None:
@@ -300,7 +303,14 @@ class Training:
             reward = self.rollouts.validate(self.validation[""])
             return -reward, None, {}
         found = {
-            task: validate(self.models[task], self.plan, rows, self.kinds[task], self.bottom)
+            task: validate(
+                self.models[task],
+                self.objectives[task],
+                self.train,
+                rows,
+                self.kinds[task],
+                self.bottom,
+            )
             for task, rows in self.validation.items()
             if rows
         }
@@ -322,13 +332,17 @@ class Training:
     # ------------------------------------------------------------------ the end
 
     def best(self) -> Model:
-        """The model with the weights of the best evaluation, and the temperature and thresholds that
+        """The model with the weights of the best evaluation, and the temperatures and thresholds that
         suit them."""
         self.weights.begin()
         state.restore_best(self.run, self.weights, self.progress)
-        if len(self.models) == 1:  # several tasks have none to settle
-            self.heat = fit_temperature(self.model, self.validation[""])
-            settle_thresholds(self.model, self.validation[""], self.run)
+        for task, model in self.models.items():
+            heat = fit_temperature(model, self.validation[task])
+            if heat is not None:
+                self.heats[task] = heat
+            settle_thresholds(model, self.validation[task], self.run, task)
+            if isinstance(self.model.task, Several):
+                self.model.task = self.model.task.having(task, model.task)
         return self.model
 
     def finish(self) -> dict[str, Any]:
@@ -337,8 +351,10 @@ class Training:
         peak = self.memory.bytes()
         self.best()
         figures = self.figures(peak)
-        if self.heat is not None:
-            figures["temperature"] = self.heat
+        if "" in self.heats:
+            figures["temperature"] = self.heats[""]
+        elif self.heats:
+            figures["temperatures"] = self.heats
         gate.publish(self.model, self.weights, at, self.run, self.rows, figures, self.kinds)
         return figures
 
@@ -348,7 +364,7 @@ class Training:
         assert self.plan.recipe.method is not None
         return {
             "method": self.plan.recipe.method.name,
-            "objective": self.plan.recipe.objective.name,
+            "objective": ", ".join(dict.fromkeys(o.name for o in self.objectives.values())),
             "epochs": round(at.step / self.plan.steps_per_epoch, 2),
             "steps": at.step,
             "best_step": at.best_step or at.step,

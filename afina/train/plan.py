@@ -140,7 +140,8 @@ def _derive_bottom(
     size = rows.tokens * base.hidden_size * WIDTHS[train.precision]
     frozen = round(parts.lowest * base.layers)
     # Hidden tokens are drawn anew in every epoch.
-    new_rows = recipe.objective.rewrites_rows or is_masked(base, recipe.learned)
+    rewritten = any(view.objective.rewrites_rows for view in recipe.parts.values())
+    new_rows = rewritten or is_masked(base, recipe.learned)
     within = train.exact or machine.device != "cpu" or base.kind == "seq2seq" or new_rows
     if within or frozen == 0:
         if train.frozen_bottom not in (None, "within"):
@@ -168,7 +169,7 @@ def _derive_proof(book: Book, recipe: Recipe, task: Task, rows: Rows) -> dict[st
     """What the tuned model is measured against, and by what it is judged."""
     wished, objective = recipe.evaluate, recipe.objective
     by_task = objective.name == "supervised"
-    what = f"a {task.name} task" if by_task else f"objective {objective.name}"
+    what = f"task: {task.name}" if by_task else f"objective: {objective.name}"
     reason = f"what {what} is measured against"
     usual = objective.baselines(task)
     if recipe.retrieval is not None and task.head == "tokens":

@@ -64,7 +64,7 @@ class Rollouts:
             self.judge = _open_judge(policy.reward_model, run, model)
 
     @classmethod
-    def of(cls, model: Model, objective: Objective, run: Run, seed: int) -> Rollouts | None:
+    def of(cls, model: Model, objective: Objective | None, run: Run, seed: int) -> Rollouts | None:
         """None for an objective that learns from the rows as they are."""
         return cls(model, objective, run, seed) if isinstance(objective, Policy) else None
 

@@ -11,11 +11,18 @@ from afina.store import Run
 from afina.tasks import Classify
 from afina.types import Encoded
 
-FILE = "thresholds.json"
+
+def note_of(task: str) -> str:
+    """The file of a run in which stands how the thresholds of a task came about (``""``: the only
+    one)."""
+    return f"thresholds-{task}.json" if task else "thresholds.json"
 
 
-def settle_thresholds(model: Model, validation: Sequence[Encoded], run: Run) -> None:
+def settle_thresholds(
+    model: Model, validation: Sequence[Encoded], run: Run, name: str = ""
+) -> None:
     """Give the model's task the thresholds that the recipe asks for, and write down how they came about.
+    ``name``: of several tasks.
 
     Nothing where nothing is wanted.
     """
@@ -30,4 +37,4 @@ def settle_thresholds(model: Model, validation: Sequence[Encoded], run: Run) -> 
     ]
     probabilities = [task.from_scores(own).probabilities or {} for own in scores]
     model.task, lines = settle(task, probabilities, golds)
-    run.write(FILE, lines)
+    run.write(note_of(name), lines)

@@ -8,28 +8,28 @@ import torch
 
 from afina.models.load import Model
 from afina.models.network import LabelNetwork
+from afina.recipe.knobs import Train
 from afina.train.answered import Answered
 from afina.train.batches import micro_batches
 from afina.train.bottom import Bottom
 from afina.train.gradients import together
 from afina.train.observe import surveyed
-from afina.train.plan import Plan
 from afina.types import Batch, Encoded, Objective, Targets, Task
 
 
 def validate(
     model: Model,
-    plan: Plan,
+    objective: Objective,
+    train: Train,
     rows: Sequence[Encoded],
     kind: Targets,
     bottom: Bottom | None = None,
 ) -> tuple[float, float | None]:
     """(mean loss, share of rows with the right labels or None where there are none), no gradients."""
-    objective = plan.recipe.objective
-    size = 2 * int(plan.recipe.train.micro_batch_size or 8)
+    size = 2 * int(train.micro_batch_size or 8)
     model.network.eval()
     if objective.whole_batch:
-        steps = micro_batches(rows, int(plan.recipe.train.batch_size or 8))
+        steps = micro_batches(rows, int(train.batch_size or 8))
         passes = (surveyed(model, objective, micro_batches(s, size), kind, bottom) for s in steps)
         return _mean_together(model, objective, passes), None
     total = weight = 0.0

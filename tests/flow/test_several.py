@@ -140,32 +140,83 @@ def test_show_and_runs_name_the_tasks(done: Any) -> None:
 
 
 def test_text_to_text(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
-    """Tasks that write text share the base's own head."""
+    """Tasks that write text share the base's own head: answers, preferences and raw text."""
     twice = [{"prompt": f"say {n} twice", "completion": f"{n} {n}"} for n in range(30)]
-    once = [{"prompt": f"say {n}", "completion": f"{n}"} for n in range(20)]
+    once = [{"prompt": f"say {n}", "chosen": f"{n}", "rejected": f"{n} {n}"} for n in range(20)]
+    raw = [{"text": f"The capital {n} of France is Paris."} for n in range(20)]
     task = {"name": "generate", "max_new_tokens": 6}
-    evaluate = {"baselines": ["nearest"], "resamples": 200}
+    evaluate = {"baselines": ["nearest"], "resamples": 100, "probe": False, "latency_rows": 0}
+    before = {**evaluate, "baselines": ["base"]}
     run, said = flow.run_recipe(
         parse_recipe(
             {
                 "tasks": {
-                    n: {"task": task, "data": {"train": str(write(tmp_path, rows, f"{n}.jsonl"))},
-                        "evaluate": evaluate}
-                    for n, rows in (("twice", twice), ("once", once))
+                    n: {"data": {"train": str(write(tmp_path, rows, f"{n}.jsonl"))},
+                        "evaluate": evaluate} | own
+                    for n, rows, own in (
+                        ("twice", twice, {"task": task}),
+                        ("once", once, {"task": task, "objective": "prefer"}),
+                        ("raw", raw, {"task": {"name": "text", "window": 32}, "evaluate": before}),
+                    )
                 },
                 "base": str(tiny("llama").folder),
                 "method": "lora",
-                "train": {"max_steps": 4, "batch_size": 8, "threads": 1, "mixing": "equal"},
+                "train": {"max_steps": 8, "batch_size": 8, "threads": 1, "mixing": "equal"},
             },
             several=True,
         ),
         tmp_path / "home",
     )  # fmt: skip
-    assert {m["task"] for m in run.metrics() if "loss" in m} == {"twice", "once"}
-    assert set(said["report"]["tasks"]) == {"twice", "once"}
+    tasks = {"twice", "once", "raw"}
+    assert {m["task"] for m in run.metrics() if "loss" in m} == tasks
+    assert said["train"]["objective"] == "supervised, prefer, continue"
+    assert {n: r["metric"] for n, r in said["report"]["tasks"].items()} == {
+        "twice": "chrf", "once": "preference_accuracy", "raw": "perplexity"}  # fmt: skip
     models = TunedModel.open_all(run.model_folder, device="cpu")
     assert models["once"].model.network.head is None
     assert models["once"].task.max_new_tokens == 6  # type: ignore[attr-defined]
+
+
+def test_each_task_has_its_own_loss_and_settles_what_is_its_own(
+    tiny: Callable[[Kind], Base], tmp_path: Path
+) -> None:
+    """Vectors, labels with a wanted precision, and stretches of a text, over one body."""
+    text = "the door {} is {} and the lights of the kitchen are on"
+    asked = [
+        {"question": f"which colour {i}?", "context": text.format(i, COLOURS[i % 3]),
+         "answers": [COLOURS[i % 3]] if i % 3 else []}
+        for i in range(60)
+    ]  # fmt: skip
+    pairs = [{"query": f"{c} {i}", "passage": f"the door {i} is {c}"}
+             for i, c in ((i, COLOURS[i % 3]) for i in range(40))]  # fmt: skip
+    wanted = {"name": "classify", "wanted_of": {"red": {"precision": 0.5}}, "temperature": "fitted"}
+    rows = {"colour": (wanted, colours(120)), "find": ("answer", asked), "search": ("embed", pairs)}
+    bare = {"colour": "majority", "find": "sentence", "search": "bm25"}
+    tree = {
+        "tasks": {
+            n: {"task": task, "data": {"train": str(write(tmp_path, own, f"{n}.jsonl"))},
+                "evaluate": {"baselines": [bare[n]], "resamples": 100}}
+            for n, (task, own) in rows.items()
+        },
+        "base": str(tiny("bert").folder),
+        "method": "full",
+        "train": {"epochs": 1, "batch_size": 16, "threads": 1, "learning_rate": 2e-3},
+    }  # fmt: skip
+    tree["tasks"]["find"]["task"] = {"name": "answer", "window": 48, "overlap": 8}  # type: ignore[index]
+    run, said = flow.run_recipe(parse_recipe(tree, several=True), tmp_path / "home")
+    assert said["train"]["objective"] == "supervised, contrast"
+    assert set(said["train"]["temperatures"]) == {"colour"}
+    assert set(said["train"]["threshold"]) == {"find"}
+    noted = json.loads((run.folder / "thresholds-colour.json").read_text("utf-8"))
+    assert [line["label"] for line in noted] == ["red"]
+    models = TunedModel.open_all(run.model_folder, device="cpu")
+    settled = {name: model.task.model_dump() for name, model in models.items()}
+    assert settled["colour"]["temperature"] == said["train"]["temperatures"]["colour"]
+    assert settled["find"]["no_answer"] == said["train"]["threshold"]["find"]["no_answer"]
+    assert all(c.get("failure") is None
+               for r in said["report"]["tasks"].values() for c in r["candidates"])  # fmt: skip
+    (found,) = afina.open_run(run.id, home=run.home).predict(["red door"], task="search")
+    assert len(found.labels) == 10 and found.ranked
 
 
 def test_beside_a_run_of_one_of_its_tasks(done: Any) -> None:
@@ -207,7 +258,14 @@ def test_a_task_of_the_server_is_a_model(done: Any) -> None:
         ({"goal": {"metric": "accuracy"}}, "", "stands in each of tasks"),
         ({"tasks": {"a": {"task": "classify", "data": {"train": "x"}}}}, "", "names several"),
         ({"tasks.b.task": "generate"}, "", "need different networks"),
-        ({"tasks.b.task": "embed"}, "", "b is learned from whole batches of pairs"),
+        ({"tasks.b.task": "embed", "tasks.b.objective": "supervised"}, "", "nothing to learn from"),
+        ({"tasks.b.objective": "prefer"}, "", "nothing to learn from the rows of a tag task"),
+        ({"objective": "contrast"}, "", "nothing to learn from the rows of a classify task"),
+        (
+            {"tasks.a.task": "generate", "tasks.b.task": "generate", "tasks.b.objective": "policy"},
+            "",
+            "b is learned by objective: policy, whose best weights",
+        ),
         ({"tasks.b.weight": 2}, "", "a weight stands in b alone"),
         ({"tasks.b.data": {"trian": "x"}}, "tasks.b.data.train", "is missing"),
         ({"tasks.b.wieght": 2}, "tasks.b.wieght", "unknown key wieght"),
