@@ -178,7 +178,9 @@ class Run:
         ``task``: which of several answers. Raises RequestError if there is none of that name.
         """
         recipe, _ = self._one(task)
-        return self._answers[task].predict(as_inputs(asked, recipe.data.columns))
+        answered = recipe.task.judges_answer
+        given = as_inputs(asked, recipe.data.columns, answered=answered)
+        return self._answers[task].predict(given)
 
     def _one(self, task: str) -> tuple[Recipe, TunedModel]:
         """Recipe and model of a task."""

@@ -57,7 +57,12 @@ def verb(
     opened = Run.open(to.home, run)
     recipe = of_task(flow.recipe_of(opened), task)
     columns = recipe.data.columns
-    asked = asked_in_lines(sys.stdin, columns) if file == "-" else read_asked(file, columns)
+    judges = recipe.task.judges_answer
+    asked = (
+        asked_in_lines(sys.stdin, columns, answered=judges)
+        if file == "-"
+        else read_asked(file, columns, answered=judges)
+    )
     questions = list(asked)  # all of them are checked before the first is answered
     if not questions:
         raise RequestError("nothing is asked", where=file, do="one question a line")

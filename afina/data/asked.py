@@ -1,7 +1,7 @@
 """What a user may ask a model, as Inputs: texts, conversations, rows of the shapes of the data.
 
 Answers in a row (a completion, a label, a last assistant turn) are left aside: a model that is
-asked must not see them.
+asked must not see them. Where an answer is what is to be judged, it is part of the question.
 """
 
 from __future__ import annotations
@@ -29,8 +29,11 @@ Asked = str | Input | Mapping[str, Any] | Sequence[Mapping[str, Any]] | Sequence
 TEXT_FILES = (".txt", ".text", ".md")
 
 
-def as_inputs(asked: Sequence[Asked], columns: Columns | None = None) -> list[Input]:
-    """One Input for each. ``columns``: those of the recipe, where rows have their own names.
+def as_inputs(
+    asked: Sequence[Asked], columns: Columns | None = None, *, answered: bool = False
+) -> list[Input]:
+    """One Input for each. ``columns``: those of the recipe, where rows have their own names;
+    ``answered``: for a model that judges answers.
 
     Raises DataError that names the number of the one that cannot be asked.
     """
@@ -38,14 +41,22 @@ def as_inputs(asked: Sequence[Asked], columns: Columns | None = None) -> list[In
         raise DataError(
             "one text where a list of them is expected", where="predict", do="predict([text])"
         )
-    return [as_input(value, f"input {number}", columns) for number, value in enumerate(asked, 1)]
+    return [
+        as_input(value, f"input {number}", columns, answered=answered)
+        for number, value in enumerate(asked, 1)
+    ]
 
 
-def as_input(value: Asked, where: str, columns: Columns | None = None) -> Input:
-    """One question. ``where`` names it in errors. Raises DataError."""
+def as_input(
+    value: Asked, where: str, columns: Columns | None = None, *, answered: bool = False
+) -> Input:
+    """One question, with its answer where that is to be judged. ``where`` names it in errors. Raises
+    DataError."""
     if isinstance(value, Input):
         return value
     try:
+        if answered:
+            return _judged(value, columns or Columns())
         if isinstance(value, str):
             return Input((_user(value, "the text"),))
         if isinstance(value, Mapping):
@@ -60,6 +71,28 @@ def as_input(value: Asked, where: str, columns: Columns | None = None) -> Input:
         where=where,
         do="give a text, a list of {role, content}, or a row with the columns of the data",
     )
+
+
+def _judged(value: Asked, columns: Columns) -> Input:
+    """A conversation with the answer that it ends in, or a question with its answer beside it."""
+    row: Mapping[str, Any] = flat(value) if isinstance(value, Mapping) else {}
+    turns: tuple[Message, ...] = ()
+    for part in ("messages", "conversations"):
+        column = _column(row, part, columns)
+        if column is not None and not turns:
+            turns = _with_system(row, _turns(row[column], column))
+    answer = _column(row, "completion", columns)
+    if not row and not isinstance(value, str):
+        turns = _turns(value, "messages")
+    elif not turns and answer is not None:
+        said = row[answer]
+        said = [{"role": "assistant", "content": said}] if isinstance(said, str) else said
+        turns = (*_row(row, columns).messages, *_turns(said, f"column {answer}"))
+    if not turns or turns[-1].role != "assistant":
+        raise RowFault(
+            "", "there is no answer to judge", "give prompt and completion, or messages up to it"
+        )
+    return Input(turns, tools_in(_value(row, "tools", None), "tools"))
 
 
 def _row(row: Mapping[str, Any], columns: Columns) -> Input:
@@ -166,7 +199,11 @@ def _open_ended(turns: tuple[Message, ...], path: str) -> tuple[Message, ...]:
 
 
 def read_asked(
-    source: str, columns: Columns | None = None, encoding: str | None = None
+    source: str,
+    columns: Columns | None = None,
+    encoding: str | None = None,
+    *,
+    answered: bool = False,
 ) -> Iterator[tuple[int, Input]]:
     """Row number and Input of each question of a file, in order. A ``.txt`` holds one a line.
 
@@ -188,11 +225,16 @@ def read_asked(
             if isinstance(row, Problem):
                 raise DataError(row.what, where=row.where, do=row.do)
             asked: Asked = row.values if file.suffix not in TEXT_FILES else row.values["text"]
-            yield file_and_row(row.where)[1] or number, as_input(asked, row.where, columns)
+            given = as_input(asked, row.where, columns, answered=answered)
+            yield file_and_row(row.where)[1] or number, given
 
 
 def asked_in_lines(
-    text: Iterable[str], columns: Columns | None = None, name: str = "-"
+    text: Iterable[str],
+    columns: Columns | None = None,
+    name: str = "-",
+    *,
+    answered: bool = False,
 ) -> Iterator[tuple[int, Input]]:
     """Row number and Input of each line of a pipe: a JSON object or list, else the text itself."""
     for number, line in enumerate(text, 1):
@@ -211,7 +253,7 @@ def asked_in_lines(
                     or "mend the line; a text that begins with a bracket is written "
                     'as {"text": "…"}',
                 ) from None
-        yield number, as_input(value, place(name, number), columns)
+        yield number, as_input(value, place(name, number), columns, answered=answered)
 
 
 def _text_lines(path: Path, name: str, encoding: str | None) -> Iterator[Row]:

@@ -22,7 +22,7 @@ from afina.models.ranking import Ranker
 from afina.models.sampling import Piece, Sampling
 from afina.models.save import CARD, open_model
 from afina.models.sources import Base
-from afina.tasks import Classify, Matched, Pooled, Score, Several, Written
+from afina.tasks import Classify, Judged, Matched, Pooled, Score, Several, Written
 from afina.types import Answer, Encoded, Example, Input, LabelledExample, Message, Task
 
 MAX_NEW_TOKENS = 256
@@ -115,6 +115,11 @@ class TunedModel:
     def max_new_tokens(self) -> int:
         """Longest answer in tokens where a request does not say."""
         return _answer_limit(self.task)
+
+    @property
+    def pairs(self) -> bool | None:
+        """Whether it judges two texts together; None where that means nothing."""
+        return self.task.pairs if isinstance(self.task, Judged) else None
 
     @property
     def usual_tokens(self) -> int | None:

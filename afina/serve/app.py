@@ -27,6 +27,7 @@ ANSWERS: Mapping[str, Route] = {
     "/v1/classify": judged.classify,
     "/v1/regress": judged.regress,
     "/v1/answer": judged.find_answer,
+    "/v1/score": judged.score,
     "/v1/tag": judged.tag,
 }
 """What is asked by POST, and who answers."""
@@ -129,5 +130,6 @@ def _described(model: ServedModel) -> dict[str, Any]:
             "base": base,
             "kinds": [kind for kind in KINDS if kind in model.kinds],
             "context_length": model.context_length,
+            **({} if model.pairs is None else {"pairs": model.pairs}),
         },
     }

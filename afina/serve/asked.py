@@ -6,7 +6,7 @@ with the reason, never ignored; those in ``ignored`` cannot change the answer.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     Field,
@@ -19,6 +19,7 @@ from pydantic import (
 from afina.errors import nearest
 from afina.serve.body import Body, parse
 from afina.serve.failure import ApiError
+from afina.types import Message, Role
 
 MAX_MESSAGES = 2048
 MAX_CHOICES = 16
@@ -111,6 +112,27 @@ class AskedMessage(Body):
         if isinstance(self.content, list):
             return "".join(part.text for part in self.content)
         return self.content or ""
+
+    @property
+    def message(self) -> Message:
+        """The turn as a model knows it."""
+        role = cast(Role, "system" if self.role == "developer" else self.role)
+        # Arguments as an object, the form in which chat templates write them, and in which they are
+        # trained.
+        calls = tuple(
+            {
+                "id": made.id,
+                "type": made.type,
+                "function": {
+                    "name": made.function.name,
+                    "arguments": parse(made.function.arguments.encode()),
+                },
+            }
+            for made in self.tool_calls or ()
+        )
+        return Message(
+            role, self.text, name=self.name, tool_calls=calls, tool_call_id=self.tool_call_id
+        )
 
 
 class Function(Body):

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from afina.serve.asked import Text
+from afina.serve.asked import MAX_MESSAGES, AskedMessage, Text
 from afina.serve.body import Body
 from afina.types import Input, Message
 
@@ -118,6 +118,32 @@ class AnswerRequest(Body):
         """What is asked, as a model knows it."""
         given = self.input if isinstance(self.input, list) else [self.input]
         return tuple(Input((Message("user", o.question),), context=o.context) for o in given)
+
+
+class Judgement(Body):
+    """A conversation that ends in the answer to judge."""
+
+    messages: list[AskedMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
+
+
+class ScoreRequest(Body):
+    """``POST /v1/score``."""
+
+    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
+
+    model: Text
+    input: Judgement | Annotated[list[Judgement], Field(min_length=1, max_length=MAX_INPUTS)]
+
+    @property
+    def param(self) -> str:
+        """Where a conversation stands in the request; ``{}`` is its place in the list."""
+        return "input.{}" if isinstance(self.input, list) else "input"
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What is asked, as a model knows it."""
+        given = self.input if isinstance(self.input, list) else [self.input]
+        return tuple(Input(tuple(m.message for m in one.messages)) for one in given)
 
 
 class ClassifyRequest(JudgedRequest):

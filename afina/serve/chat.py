@@ -19,13 +19,13 @@ import secrets
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 from fastapi import Request
 from fastapi.responses import Response
 
 from afina.models.sampling import Piece, Sampling
-from afina.serve.asked import AskedMessage, ChatRequest, ResponseFormat
+from afina.serve.asked import ChatRequest, ResponseFormat
 from afina.serve.body import parse, read_body
 from afina.serve.drawing import chat_logprob, now, sampling, usage
 from afina.serve.events import Events, EventStream, answer
@@ -34,7 +34,7 @@ from afina.serve.house import House
 from afina.serve.model import Grounds, ServedModel
 from afina.serve.tool_calls import ToolCall, ToolCallReader
 from afina.tasks.json_schema import Schema, SchemaError
-from afina.types import Input, Message, Role
+from afina.types import Input
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,7 @@ def understand(asked: ChatRequest, house: House) -> Chat:
         house=house,
         asked=asked,
         model=house.model(asked.model, "chat"),
-        given=Input(
-            tuple(_message(m) for m in asked.messages), tuple(tool.given for tool in tools)
-        ),
+        given=Input(tuple(m.message for m in asked.messages), tuple(tool.given for tool in tools)),
         wants_json=form is not None and form.type != "text",
         schema=_schema_of(form),
         offered=frozenset(tool.function.name for tool in tools),
@@ -314,26 +312,6 @@ def _problem(call: Chat, pieces: list[Piece]) -> str | None:
 def _sampling(call: Chat, index: int) -> Sampling:
     logprobs = (call.asked.top_logprobs or 0) if call.asked.logprobs else None
     return sampling(call.asked, index, call.max_new_tokens, logprobs)
-
-
-def _message(asked: AskedMessage) -> Message:
-    role = cast(Role, "system" if asked.role == "developer" else asked.role)
-    # Arguments as an object, the form in which chat templates write them, and in which they are
-    # trained.
-    calls = tuple(
-        {
-            "id": made.id,
-            "type": made.type,
-            "function": {
-                "name": made.function.name,
-                "arguments": parse(made.function.arguments.encode()),
-            },
-        }
-        for made in asked.tool_calls or ()
-    )
-    return Message(
-        role, asked.text, name=asked.name, tool_calls=calls, tool_call_id=asked.tool_call_id
-    )
 
 
 def _schema_of(form: ResponseFormat | None) -> Schema | None:

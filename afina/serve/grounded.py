@@ -18,6 +18,7 @@ class Grounded:
         self.created = model.created
         self.kinds = model.kinds
         self.context_length = model.context_length
+        self.pairs = model.pairs
         self.usual_tokens = model.usual_tokens
         self.count_tokens = model.count_tokens
         self.stream = model.stream

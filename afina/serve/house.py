@@ -17,6 +17,7 @@ _USES = {
     "regress": "give texts a number",
     "tag": "find labelled stretches",
     "answer": "find answers in texts",
+    "score": "judge answers",
 }
 
 

@@ -1,8 +1,8 @@
-"""``/v1/classify``, ``/v1/regress``, ``/v1/tag``, ``/v1/answer``: texts go in; labels, numbers or
-stretches come out.
+"""``/v1/classify``, ``/v1/regress``, ``/v1/tag``, ``/v1/answer``, ``/v1/score``: texts go in; labels,
+numbers or stretches come out.
 
 The OpenAI API has none of them. ``input`` is a text, a pair ``{"text": …, "text_b": …}`` where the model
-learned from pairs, or a list of them. The answers::
+learned from pairs (``afina.pairs`` of ``/v1/models`` says so), or a list of them. The answers::
 
     {"object": "list", "model": "soporte", "usage": {"prompt_tokens": 5, "total_tokens": 5},
      "data": [{"object": "classification", "index": 0, "labels": ["factura"],
@@ -20,6 +20,11 @@ learned from pairs, or a list of them. The answers::
 the model reads at once. ``answer`` is empty and ``start`` null where the text has none; ``margin`` says
 by how much (in logits) the best stretch outscores "no answer".
 
+``/v1/score`` takes ``{"messages": […]}``, a conversation that ends in the answer to judge, or a list of
+them::
+
+    "data": [{"object": "score", "index": 0, "score": 1.42}]
+
 ``start`` and ``end`` count characters (Unicode code points); the end is not part of the stretch, and
 ``score`` is the least probability of its words. ``labels`` is what the model says: one label, or any
 number of them where several may hold.
@@ -36,7 +41,13 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import Response
 
-from afina.serve.asked_texts import AnswerRequest, ClassifyRequest, JudgedRequest, TagRequest
+from afina.serve.asked_texts import (
+    AnswerRequest,
+    ClassifyRequest,
+    JudgedRequest,
+    ScoreRequest,
+    TagRequest,
+)
 from afina.serve.body import read_body
 from afina.serve.events import answer
 from afina.serve.failure import ApiError
@@ -68,6 +79,16 @@ async def regress(request: Request, house: House) -> Response:
     return await answer(request, _judged(house, model, asked, _number))
 
 
+async def score(request: Request, house: House) -> Response:
+    """The route."""
+    asked = await read_body(request, ScoreRequest)
+    model = house.model(asked.model, "score")
+    return await answer(
+        request,
+        _judged(house, model, asked, lambda s: {"object": "score", "score": _finite(s)}),
+    )
+
+
 async def tag(request: Request, house: House) -> Response:
     """The route."""
     asked = await read_body(request, TagRequest)
@@ -90,7 +111,7 @@ async def find_answer(request: Request, house: House) -> Response:
 async def _judged(
     house: House,
     model: ServedModel,
-    asked: JudgedRequest | AnswerRequest,
+    asked: JudgedRequest | AnswerRequest | ScoreRequest,
     shown: Callable[[Answer], dict[str, Any]],
 ) -> dict[str, Any]:
     inputs = asked.inputs
@@ -108,6 +129,10 @@ async def _judged(
 
 
 def _number(said: Answer) -> dict[str, Any]:
+    return {"object": "number", "number": _finite(said)}
+
+
+def _finite(said: Answer) -> float:
     if said.number is None or not math.isfinite(said.number):
         raise ApiError(
             500,
@@ -115,7 +140,7 @@ def _number(said: Answer) -> dict[str, Any]:
             code="not_finite",
             headers={"x-should-retry": "false"},
         )
-    return {"object": "number", "number": said.number}
+    return said.number
 
 
 def _ranked(said: Answer, top_k: int | None) -> list[dict[str, Any]]:

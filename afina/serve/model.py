@@ -9,7 +9,7 @@ from afina.models.sampling import Piece, Sampling
 from afina.retrieval import Sourced
 from afina.types import Answer, Input
 
-KINDS = ("chat", "completion", "embedding", "classify", "regress", "tag", "answer")
+KINDS = ("chat", "completion", "embedding", "classify", "regress", "tag", "answer", "score")
 """What a model may be able to do."""
 
 
@@ -36,6 +36,11 @@ class ServedModel(Protocol):
     @property
     def kinds(self) -> frozenset[str]:
         """Which of ``KINDS`` it can do."""
+        ...
+
+    @property
+    def pairs(self) -> bool | None:
+        """Whether it judges two texts together; None where that means nothing."""
         ...
 
     @property

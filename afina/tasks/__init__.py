@@ -6,6 +6,7 @@ from afina.tasks.answer import FindAnswer
 from afina.tasks.classify import Classify
 from afina.tasks.embed import Embed
 from afina.tasks.generate import Generate
+from afina.tasks.judged import Judged
 from afina.tasks.matched import Matched
 from afina.tasks.pooled import Pooled
 from afina.tasks.rank import Rank
@@ -38,6 +39,7 @@ __all__ = [
     "Embed",
     "FindAnswer",
     "Generate",
+    "Judged",
     "Matched",
     "Pooled",
     "Rank",

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, cast
 from pydantic import Field
 
 from afina.errors import DataError, RecipeError, nearest
-from afina.tasks.pooled import Pooled
+from afina.tasks.judged import Judged
 from afina.tasks.thresholds import Wanted
 from afina.types import (
     Answer,
@@ -21,7 +21,7 @@ from afina.types import (
 )
 
 
-class Classify(Pooled):
+class Classify(Judged):
     """Give each text, or pair of texts, one label, or several."""
 
     name: Literal["classify"] = "classify"
@@ -82,7 +82,8 @@ class Classify(Pooled):
                         where=row.where,
                         do="set task.several to true, or give the row one label",
                     )
-        return self.model_copy(update={"labels": labels, "several": several})
+        pairs = self.found_pairs(rows)
+        return self.model_copy(update={"labels": labels, "several": several, "pairs": pairs})
 
     def _check_wanted(self, labels: Sequence[str], several: bool) -> None:
         if self.wanted is not None and not several:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from afina.types import Example, Head, Input, Message, Renderer, Task
+from afina.types import Example, Head, Renderer, Task
 
 
 class Pooled(Task):
@@ -18,13 +18,6 @@ class Pooled(Task):
     """How a new head begins: fitted to the frozen body's vectors (a linear model), or at random."""
 
     head: ClassVar[Head] = "labels"
-
-    def question(self, example: Example) -> Input:
-        row: Any = example
-        return Input(messages=(Message("user", row.text),), second=row.second)
-
-    def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
-        return renderer.text(given.text, given.second)
 
     def refuses_other_words(self) -> str:
         return ""

@@ -9,11 +9,11 @@ from typing import ClassVar, Literal, cast
 from pydantic import Field
 
 from afina.errors import DataError
-from afina.tasks.pooled import Pooled
+from afina.tasks.judged import Judged
 from afina.types import Answer, Encoded, Example, NumberExample, Renderer, Targets
 
 
-class Regress(Pooled):
+class Regress(Judged):
     """Give each text, or pair of texts, a number.
 
     The head learns (number − mean) / deviation, so that rates and the loss do not hang on the unit.
@@ -43,7 +43,7 @@ class Regress(Pooled):
                 where="data.train",
                 do="add rows with other numbers, or check data.columns.number",
             )
-        return self
+        return self.model_copy(update={"pairs": self.found_pairs(examples)})
 
     def settle(self, train: Sequence[Example]) -> Regress:
         numbers = [cast(NumberExample, e).number for e in train]

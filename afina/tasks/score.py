@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Literal, cast
 
+from afina.errors import RequestError
 from afina.tasks.pooled import Pooled
 from afina.types import (
     Answer,
@@ -24,7 +25,8 @@ class Score(Pooled):
     name: Literal["score"] = "score"
     accepts: ClassVar[tuple[type[Example], ...]] = (PreferenceExample,)
     usual_objective: ClassVar[str] = "reward"
-    serves: ClassVar[tuple[str, ...]] = ()
+    serves: ClassVar[tuple[str, ...]] = ("score",)
+    judges_answer: ClassVar[bool] = True
 
     @property
     def targets(self) -> Targets:
@@ -54,13 +56,22 @@ class Score(Pooled):
         return Encoded(own.row, own.ids, (), (other,))
 
     def prompt(self, given: Input, renderer: Renderer) -> tuple[int, ...]:
-        """The whole conversation; for a base that writes no text, its turns as bare text."""
+        """The whole conversation; for a base that writes no text, its turns as bare text.
+
+        Raises RequestError for a conversation that does not end in an answer.
+        """
+        if not given.messages or given.messages[-1].role != "assistant":
+            raise RequestError(
+                "there is no answer to judge",
+                where="messages",
+                do="end the conversation with a turn of the assistant",
+            )
         if not renderer.stop_ids:
             return renderer.text("\n".join(m.content for m in given.messages))
         return renderer.conversation(given.messages, given.tools).ids
 
     def from_scores(self, scores: Sequence[float], prompt_tokens: int = 0) -> Answer:
-        return Answer(text=f"{scores[0]:.4f}", prompt_tokens=prompt_tokens)
+        return Answer(text=f"{scores[0]:.4f}", number=scores[0], prompt_tokens=prompt_tokens)
 
     def scorers(self) -> tuple[str, ...]:
         return ("preference_accuracy",)

@@ -34,10 +34,21 @@ def joined(passes: Sequence[Batch]) -> Batch:
         targets=torch.cat([p.targets for p in passes]),
         row_of=torch.cat(row_of),
         rows=tuple(row for p in passes for row in p.rows),
-        noted=None,
-        worth=None,
+        noted=_below_each_other([p.noted for p in passes]),
+        worth=_below_each_other([p.worth for p in passes]),
         states=None,
     )
+
+
+def _below_each_other(parts: Sequence[torch.Tensor | None]) -> torch.Tensor | None:
+    """What each pass has beside its sequences [B, …], as one; padded with 0 to the widest."""
+    found = [part for part in parts if part is not None]
+    if len(found) < len(parts):
+        return None
+    if found[0].ndim == 1:
+        return torch.cat(found)
+    width = max(part.shape[1] for part in found)
+    return torch.cat([torch.nn.functional.pad(p, (0, width - p.shape[1])) for p in found])
 
 
 def together(objective: Objective, vectors: torch.Tensor, passes: Sequence[Batch]) -> Loss:

@@ -82,6 +82,9 @@ class Task(Knobs):
     """True for a task of encoder-decoders, which read a source apart from what they write; it has no
     vectors."""
 
+    judges_answer: ClassVar[bool] = False
+    """True for a task whose question is a conversation together with the answer in it."""
+
     @property
     def targets(self) -> Targets:
         """What the targets of an encoded row mean; known once the task is resolved."""

@@ -102,8 +102,9 @@ class Encoded:
     answer beside the better one, the passage beside its question). ``noted`` are numbers that were
     worked out once before training (``Objective.observe``). ``worth`` is what an objective is told of
     the sequence: 1 for a better answer and -1 for a worse one, an advantage, 0 for one that is only
-    looked at. ``source`` is what an encoder-decoder reads; ``ids`` are then what its decoder writes,
-    its start token first.
+    looked at; for a text among others how many rows it stands in. ``source`` is what an encoder-decoder
+    reads; ``ids`` are then what its decoder writes, its start token first. ``group`` says whose row it
+    is, where that counts.
     """
 
     row: str
@@ -113,6 +114,7 @@ class Encoded:
     noted: Sequence[float] = ()
     worth: float = 1.0
     source: tuple[int, ...] = ()
+    group: str = ""
 
     @property
     def sequences(self) -> tuple[Encoded, ...]:

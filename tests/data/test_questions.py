@@ -179,3 +179,23 @@ def test_what_is_asked_has_its_text_and_no_answer() -> None:
     named = Columns(question="q", passage="p")
     assert as_input({"q": ASKED, "p": TEXT}, "input 1", named).context == TEXT
     assert as_input({"instruction": "Do", "context": "this"}, "input 1").context is None
+
+
+def test_an_answer_that_is_to_be_judged_is_part_of_the_question() -> None:
+    turns = [{"role": "user", "content": "why?"}, {"role": "assistant", "content": "so"}]
+    rows: list[Any] = [
+        turns,
+        {"messages": turns},
+        {"prompt": "why?", "completion": "so"},
+        {"prompt": turns[:1], "completion": turns[1:]},
+    ]
+    for row in rows:
+        given = as_input(row, "input 1", answered=True)
+        assert [(m.role, m.content) for m in given.messages] == [
+            ("user", "why?"),
+            ("assistant", "so"),
+        ]
+        assert [m.role for m in as_input(row, "input 1").messages] == ["user"]
+    for row in ("why?", {"prompt": "why?"}, turns[:1], {"messages": turns[:1]}):
+        with pytest.raises(DataError, match="no answer to judge"):
+            as_input(row, "input 1", answered=True)

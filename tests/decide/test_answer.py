@@ -24,8 +24,8 @@ def test_answers_in_texts_are_decided_on(
     settled: list[Task] = []
     settle = save.settle_task
 
-    def noted(folder: Path, task: Task) -> None:
-        settle(folder, task)
+    def noted(folder: Path, task: Task, name: str = "") -> None:
+        settle(folder, task, name)
         settled.append(save.parts_of(save.read_card(folder))[0])
 
     monkeypatch.setattr(save, "settle_task", noted)

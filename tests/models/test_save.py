@@ -85,12 +85,24 @@ def test_reopened_is_equal(
     assert not torch.equal(outputs(fresh, probe(fresh)), before)
 
 
-@pytest.mark.parametrize("dora", [False, True])
-def test_peft_reads_the_adapter(tiny: Callable[[Kind], Base], tmp_path: Path, dora: bool) -> None:
+@pytest.mark.parametrize(
+    ("kind", "knobs"),
+    [
+        ("llama", {}),
+        ("llama", {"dora": True}),
+        ("llama", {"start": "pissa"}),
+        ("gpt2", {"start": "pissa", "rslora": True}),
+    ],
+    ids=["lora", "dora", "pissa", "pissa-rslora"],
+)
+def test_peft_reads_the_adapter(
+    tiny: Callable[[Kind], Base], tmp_path: Path, kind: Kind, knobs: dict[str, Any]
+) -> None:
+    """On the untouched base, whose principal parts PiSSA had taken out while it trained."""
     from peft import PeftModel
 
-    base = tiny("llama")
-    model = load(base, Generate(), Lora(rank=4, dora=dora))
+    base = tiny(kind)
+    model = load(base, Generate(), Lora(rank=4, **knobs))
     save_model(model, tmp_path / "m", stir(model), {})
     other = PeftModel.from_pretrained(
         AutoModelForCausalLM.from_pretrained(base.folder), tmp_path / "m"

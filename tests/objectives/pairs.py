@@ -82,7 +82,7 @@ class Tried:
             }
         )
         self.examples = examples
-        resolved = self.recipe.task.resolve(examples)
+        resolved = self.recipe.task.resolve(examples).settle(examples[held:])
         self.rows = self._encode(examples[held:], resolved)
         self.validation = self._encode(examples[:held], resolved)
         whole = self.recipe.model_copy(update={"task": resolved})

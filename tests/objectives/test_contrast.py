@@ -13,7 +13,7 @@ from afina.methods import Full, Lora
 from afina.models.load import Model, load
 from afina.models.sources import Base
 from afina.objectives import Contrast
-from afina.tasks import Embed
+from afina.tasks import Embed, Rank
 from afina.train.answered import Answered
 from afina.train.batches import collate, micro_batches
 from afina.train.gradients import accumulate, together
@@ -111,6 +111,65 @@ def test_what_is_not_wrong_is_not_held_against_a_query(
     loss = Contrast(temperature=0.1).loss(Answered(vectors=vectors), bare(ids, [2, 2]))
     assert float(loss.total) == pytest.approx(float(expected), abs=1e-5)
     assert loss.weight == 2
+
+
+def test_what_many_chose_is_not_pushed_away_for_it() -> None:
+    """Each score less the logarithm of how many rows its text stands in, in one pass as in several."""
+    rows = [
+        Encoded(str(i), (10 + i,), (), others=(Encoded(str(i), (text,), ()),))
+        for i, text in enumerate((3, 3, 3, 4, 5))
+    ]
+    arranged = Contrast().arrange(rows)
+    assert [row.others[0].worth for row in arranged] == [3, 3, 3, 1, 1]
+    torch.manual_seed(1)
+    vectors = torch.randn(6, 8)
+    batch = collate(arranged[2:], kind="nothing", device=torch.device("cpu"))
+    unit = functional.normalize(vectors, dim=1)
+    scores = unit[[0, 2, 4]] @ unit[[1, 3, 5]].t() / 0.05
+    corrected = scores - torch.tensor([3.0, 1.0, 1.0]).log()
+    for objective, expected in ((Contrast(), corrected), (Contrast(popularity=False), scores)):
+        wanted = float(functional.cross_entropy(expected, torch.arange(3), reduction="sum"))
+        whole = objective.loss(Answered(vectors=vectors), batch)
+        assert float(whole.total) == pytest.approx(wanted, abs=1e-5)
+        passes = [collate([row], kind="nothing", device=vectors.device) for row in arranged[2:]]
+        assert float(together(objective, vectors, passes).total) == pytest.approx(wanted, abs=1e-5)
+    alone = Contrast().arrange(rows[2:])
+    once = collate(alone, kind="nothing", device=vectors.device)
+    losses = [
+        o.loss(Answered(vectors=vectors), once).total
+        for o in (Contrast(), Contrast(popularity=False))
+    ]
+    assert torch.equal(*losses)
+
+
+def test_what_is_right_by_a_row_outside_the_batch_is_not_wrong() -> None:
+    """By the same query, and by another row of the same person."""
+    chosen = (((1,), 5, "ana"), ((2,), 6, "ana"), ((3,), 7, "eva"), ((1,), 7, "eva"))
+    rows = [
+        Encoded(str(i), query, (), (Encoded(str(i), (text,), ()),), group=person)
+        for i, (query, text, person) in enumerate(chosen)
+    ]
+    arranged = Contrast(popularity=False).arrange(rows)
+    torch.manual_seed(1)
+    vectors = torch.randn(4, 8)
+    unit = functional.normalize(vectors, dim=1)
+    # Seen together: two rows; what is held against the first one's query is told by all four.
+    for first, second, left_out in ((0, 1, {(0, 1), (1, 0)}), (0, 2, {(0, 1)}), (1, 2, set())):
+        scores = unit[[0, 2]] @ unit[[1, 3]].t() / 0.05
+        for place in left_out:
+            scores[place] = float("-inf")
+        wanted = float(functional.cross_entropy(scores, torch.arange(2), reduction="sum"))
+        pair = [arranged[first], arranged[second]]
+        batch = collate(pair, kind="nothing", device=vectors.device)
+        loss = Contrast(popularity=False).loss(Answered(vectors=vectors), batch)
+        assert float(loss.total) == pytest.approx(wanted, abs=1e-5), (first, second)
+
+
+def test_a_recommendation_knows_whose_row_it_is(tiny: Tiny) -> None:
+    model = load(tiny("minilm"), Embed(), Full())
+    row = PairExample(id="1", where="row 1", query="red", positive="door", group="ana")
+    assert Rank().encode(row, model.renderer).group == "ana"
+    assert Embed().encode(row, model.renderer).group == ""
 
 
 def test_shorter_vectors_are_in_the_loss() -> None:

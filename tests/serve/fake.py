@@ -12,7 +12,9 @@ from afina.errors import DataError
 from afina.models.sampling import Piece, Sampling
 from afina.types import Answer, Input, Span
 
-ALL = frozenset({"chat", "completion", "embedding", "classify", "regress", "tag", "answer"})
+ALL = frozenset(
+    {"chat", "completion", "embedding", "classify", "regress", "tag", "answer", "score"}
+)
 
 
 @dataclass
@@ -29,6 +31,7 @@ class FakeModel:
     kinds: frozenset[str] = ALL
     context_length: int = 200
     usual_tokens: int | None = None
+    pairs: bool | None = None
     pause_seconds: float = 0.02
     asked: list[tuple[Input | str, Sampling]] = field(default_factory=list)
     said: int = 0

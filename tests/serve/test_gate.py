@@ -25,6 +25,10 @@ BODIES = {
     "/v1/classify": {"model": "soporte", "input": "a"},
     "/v1/regress": {"model": "soporte", "input": "a"},
     "/v1/tag": {"model": "soporte", "input": "a"},
+    "/v1/score": {
+        "model": "soporte",
+        "input": {"messages": [*user("a"), {"role": "assistant", "content": "b"}]},
+    },
     "/v1/answer": {"model": "soporte", "input": {"question": "a", "context": "b"}},
 }
 

@@ -73,6 +73,8 @@ def test_every_word_that_is_used_is_known_and_every_known_word_is_used(language:
     used = set(re.findall(r'data-(?:word|hint|label|title)="(\w+)"', FILES["page.html"]))
     used |= set(re.findall(r'word\("(\w+)"', FILES["page.js"]))
     used |= {f"{kind}Tab" for kind in KINDS}
+    (second_field,) = re.findall(r"const MORE = \{(.*)\};", FILES["page.js"])
+    used |= {*re.findall(r'"(\w+)"', second_field), "secondText"}
     used |= {"stop" for _ in re.findall(r'finish === "stopped"', FILES["page.js"])}
     assert used == _words(language).keys()
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 from transformers import get_scheduler
 
+from afina.methods import Lora, Partial
+from afina.models.load import Model, load
+from afina.models.sources import Base
 from afina.recipe import Train
+from afina.tasks import Classify
 from afina.train.weights import Weights, rate_share, sha256_of
+from tests.tiny import Kind
 
 
 def make(dtype: torch.dtype, **knobs: object) -> tuple[nn.Linear, Weights]:
@@ -94,6 +101,53 @@ def test_schedule_equals_transformers(name: str) -> None:
         optimizer.step()
         reference.step()
     assert rate_share(own, 0, steps, warmup) == pytest.approx(1 / warmup)
+
+
+def test_the_slanted_triangle_is_that_of_its_paper() -> None:
+    """Howard & Ruder 2018, equation 3: cut = T·cut_frac, p up to it and down behind, ratio 32."""
+    steps, share = 40, 0.1
+    cut = int(steps * share)
+    for t in range(steps):
+        p = t / cut if t < cut else 1 - (t - cut) / (cut * (1 / share - 1))
+        assert rate_share("slanted", t, steps, cut) == pytest.approx((1 + p * 31) / 32)
+    assert rate_share("slanted", 0, steps, cut) == pytest.approx(1 / 32)
+    assert rate_share("slanted", cut, steps, cut) == 1.0
+
+
+def rates(model: Model, **train: float) -> dict[str, float]:
+    """The peak rate of each trained weight of a model as the optimiser has it."""
+    moves = {f"module.{n}": m for n, m in model.method.moves(model.network.module).items()}  # type: ignore[union-attr]
+    knobs = {"learning_rate": 0.01, "head_learning_rate": 0.03} | train
+    weights = Weights(model.trained(), Train(**knobs), torch.float32, moves)  # type: ignore[arg-type]
+    by_id = {id(p): g["peak"] for g in weights.optimizer.param_groups for p in g["params"]}
+    return {name: by_id[id(master)] for name, master in weights.masters.items()}
+
+
+def test_lora_plus_moves_b_faster_by_its_ratio(tiny: Callable[[Kind], Base]) -> None:
+    """Hayou et al. 2024: the rate of B is the ratio times that of A; a new head has its own."""
+    task = Classify(labels=("a", "b"), several=False)
+    found = rates(load(tiny("bert"), task, Lora(rank=4, plus_ratio=16)))
+    sides = {side: {r for n, r in found.items() if f"lora_{side}" in n} for side in "AB"}
+    assert sides == {"A": {0.01}, "B": {pytest.approx(0.16)}}
+    assert {r for n, r in found.items() if n.startswith("head.")} == {0.03}
+    assert len(found) == 2 + sum("lora_" in n for n in found) > 4
+    even = rates(load(tiny("bert"), task, Lora(rank=4)))
+    assert {r for n, r in even.items() if "lora_" in n} == {0.01}
+
+
+def test_each_layer_moves_slower_than_the_one_above(tiny: Callable[[Kind], Base]) -> None:
+    """Howard & Ruder 2018, section 3.2: the rate of layer l - 1 is that of l divided by 2.6."""
+    method = Partial(train_layers=2, layer_factor=2.6, freeze_embeddings=False)
+    task = Classify(labels=("a", "b"), several=False)
+    found = rates(load(tiny("bert"), task, method))
+    for part, rate in (
+        (".layer.1.", 0.01),
+        (".layer.0.", 0.01 / 2.6),
+        (".embeddings.word", 0.01 / 2.6**2),
+    ):
+        own = {r for n, r in found.items() if part in n}
+        assert own == {pytest.approx(rate)}, part
+    assert {r for n, r in found.items() if n.startswith("head.")} == {0.03}
 
 
 def test_hash_sees_names_types_shapes_and_bytes() -> None:

@@ -1,7 +1,7 @@
 // The page's behaviour. Everything that comes from the server or the user is set as text, never as
 // HTML: there is no innerHTML here, and the policy of the page allows no other script.
 const $ = (id) => document.getElementById(id);
-const KINDS = ["chat", "completion", "classify", "regress", "tag", "answer", "embedding"];
+const KINDS = ["chat", "completion", "classify", "regress", "tag", "answer", "score", "embedding"];
 const SECTIONS = ["chat", "completion", "judged"];
 const state = {
   language: localStorage.getItem("language") || (navigator.language.startsWith("es") ? "es" : "en"),
@@ -106,13 +106,20 @@ const REQUESTS = {
     return ["/v1/chat/completions", { messages: [...head, ...state.turns, { role: "user", content: text }], ...limits() }];
   },
   completion: () => ["/v1/completions", { prompt: $("completion-text").value || "…", max_tokens: 64, ...limits() }],
-  classify: () => ["/v1/classify", { input: judgedText() }],
-  regress: () => ["/v1/regress", { input: judgedText() }],
+  classify: () => ["/v1/classify", { input: judgedInput() }],
+  regress: () => ["/v1/regress", { input: judgedInput() }],
   tag: () => ["/v1/tag", { input: judgedText() }],
-  answer: () => ["/v1/answer", { input: { question: judgedText(), context: $("judged-others").value || word("toRead") } }],
+  answer: () => ["/v1/answer", { input: { question: judgedText(), context: moreText() } }],
+  score: () => ["/v1/score", { input: { messages: [{ role: "user", content: judgedText() }, { role: "assistant", content: moreText() }] } }],
   embedding: () => ["/v1/rerank", { query: judgedText(), documents: otherTexts() }],
 };
 const judgedText = () => $("judged-text").value.trim() || word("oneText");
+// What stands in the second field, by what is asked; a model that learned from pairs wants both texts.
+const MORE = { embedding: "otherTexts", answer: "toRead", score: "toJudge" };
+const readsPairs = () => (state.kind === "classify" || state.kind === "regress") && state.model.afina.pairs === true;
+const more = () => MORE[state.kind] || (readsPairs() ? "secondText" : null);
+const moreText = () => $("judged-others").value.trim() || word(more());
+const judgedInput = () => (readsPairs() ? { text: judgedText(), text_b: moreText() } : judgedText());
 const otherTexts = () => {
   const lines = $("judged-others").value.split("\n").map((line) => line.trim()).filter(Boolean);
   return lines.length ? lines : [word("otherTexts")];
@@ -237,6 +244,9 @@ function marked(text, spans) {
   return paper;
 }
 
+const drawnNumber = (value) =>
+  element("p", "score", value.toLocaleString(state.language, { maximumSignificantDigits: 6 }));
+
 // How an answer that is no text is drawn, by what was asked: the elements for the answer's JSON.
 const DRAWN = {
   classify({ data: [{ labels, probabilities }] }) {
@@ -245,8 +255,8 @@ const DRAWN = {
     return [element("p", "said", labels.join(" · ") || word("noLabel")),
       ...shown.map((p) => bar(p.label, p.probability, `${decimals(100 * p.probability, 1)} %`, chosen.has(p.label)))];
   },
-  regress: ({ data: [{ number }] }) =>
-    [element("p", "score", number.toLocaleString(state.language, { maximumSignificantDigits: 6 }))],
+  regress: ({ data: [{ number }] }) => [drawnNumber(number)],
+  score: ({ data: [{ score }] }) => [drawnNumber(score), element("p", "quiet", word("higher"))],
   tag: ({ data: [{ spans }] }, { input }) => [
     ...(spans.length ? [] : [element("p", "said", word("noLabel"))]), marked(input, spans)],
   answer: ({ data: [{ answer, start, end }] }, { input }) => [
@@ -257,10 +267,8 @@ const DRAWN = {
     element("p", "quiet", word("likeness"))],
 };
 
-const takesMore = () => state.kind === "embedding" || state.kind === "answer";
-
 async function judged(signal) {
-  if (takesMore() && !$("judged-others").value.trim()) return;
+  if (more() && !$("judged-others").value.trim()) return;
   if (!$("judged-text").value.trim()) return;
   const [path, body] = request();
   const answer = await (await ask(path, body, signal)).json();
@@ -354,10 +362,10 @@ function choose(id, kind) {
   }));
   const shown = state.kind in DRAWN ? "judged" : state.kind;
   for (const one of SECTIONS) $(one).hidden = one !== shown;
-  $("judged-others").hidden = !takesMore();
-  $("judged-others").placeholder = state.kind === "answer" ? word("toRead") : word("otherTexts");
+  $("judged-others").hidden = !more();
+  $("judged-others").placeholder = more() ? word(more()) : "";
   $("judged-others").setAttribute("aria-label", $("judged-others").placeholder);
-  $("judged-texts").className = takesMore() ? "pair" : "";
+  $("judged-texts").className = more() ? "pair" : "";
   if (state.kind !== before || !same) $("judged-answer").hidden = true;
   const writes = state.kind === "chat" || state.kind === "completion";
   $("settings").hidden = !writes;
