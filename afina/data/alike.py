@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from afina.data.clean import Item
 from afina.data.content import answer_text, normalise
-from afina.data.near import SIMILARITY, near_pairs
+from afina.data.near import SIMILARITY, Families, near_pairs
 from afina.data.reading import Drop
 from afina.data.shingles import jaccard, shingles
 from afina.types import LabelledExample, QuestionExample
@@ -91,20 +91,13 @@ def find(items: Iterable[Item]) -> Alike:
     """Near duplicates of all rows of all parts; nothing depends on their order."""
     texts = sorted({item.near for item in items})
     near: dict[str, dict[str, float]] = defaultdict(dict)
-    above: dict[str, str] = {}
-
-    def root(text: str) -> str:
-        while above.get(text, text) != text:
-            above[text] = above.get(above[text], above[text])
-            text = above[text]
-        return text
-
+    families = Families(len(texts))
     for pair in near_pairs(texts):
         first, second = texts[pair.first], texts[pair.second]
         near[first][second] = near[second][first] = pair.similarity
-        one, other = sorted((root(first), root(second)))
-        above[one] = above[other] = one
-    return Alike(dict(near), {text: root(text) for text in near})
+        families.join(pair.first, pair.second)
+    group = {text: texts[families.root(i)] for i, text in enumerate(texts) if text in near}
+    return Alike(dict(near), group)
 
 
 def decide(

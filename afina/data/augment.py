@@ -16,6 +16,7 @@ from typing import Any
 
 from afina.data.content import digest, normal_input
 from afina.data.language import identify
+from afina.data.near import near_to
 from afina.data.sealed import SealedTest, rows_sha256
 from afina.data.thesaurus import synonyms
 from afina.errors import DataError, RecipeError
@@ -40,7 +41,8 @@ class Made:
     """Rows made, by the way."""
     left_out: Mapping[str, int] | None = None
     """Why others were not: ``unchanged``, ``known`` (another training row asks it), ``held``
-    (validation or test asks it), ``language`` (neither English nor Spanish)."""
+    (validation or test asks it), ``near_held`` (nearly so, and the row it was made of did not),
+    ``language`` (neither English nor Spanish)."""
 
     @property
     def sha256(self) -> str:
@@ -101,14 +103,19 @@ def augment(
     taken = {normal_input(row): "known" for row in train}
     taken |= {normal_input(row): "held" for row in validation}
     sealed = {number for _, number in test.measure(_fingerprint)}
+    asked_by = [(o, _with_texts(o, texts, mark), mark) for mark, o, texts in made]
+    crossing = _crossing(
+        [(normal_input(o), normal_input(r)) for o, r, _ in asked_by], validation, test
+    )
     rows: list[Example] = []
     by: Counter[str] = Counter()
-    for mark, origin, texts in made:
-        row = _with_texts(origin, texts, mark)
+    for origin, row, mark in asked_by:
         asked = normal_input(row)
         reason = "unchanged" if asked == normal_input(origin) else taken.get(asked)
         if reason is None and _fingerprint(row) in sealed:
             reason = "held"
+        if reason is None and (normal_input(origin), asked) in crossing:
+            reason = "near_held"
         if reason is not None:
             left_out[reason] += 1
             continue
@@ -122,6 +129,17 @@ def augment(
             do=f"left out: {dict(left_out)}; state data.augment.language, or leave it out",
         )
     return Made(tuple(rows), len(chosen), dict(by), {k: n for k, n in left_out.items() if n})
+
+
+def _crossing(
+    pairs: Sequence[tuple[str, str]], validation: Sequence[Example], test: SealedTest
+) -> set[tuple[str, str]]:
+    """Of pairs (input, one made of it): those where only the made one is near to a row that is held."""
+    held = [normal_input(row) for row in validation]
+    near = [
+        near_to(texts, held) | test.near(texts) for texts in map(list, zip(*pairs, strict=True))
+    ]
+    return {(origin, made) for origin, made in pairs if made in near[1] and origin not in near[0]}
 
 
 def _way(mark: str) -> str:

@@ -211,10 +211,11 @@ def find_contradictions(items: Sequence[Item]) -> list[list[Item]]:
     Two preference pairs of one prompt contradict each other only if one is the other reversed, two
     judged answers only if they are the same answer.
     """
+    asked = Counter(item.input_key for item in items)
     together: dict[tuple[str, str, str], list[Item]] = defaultdict(list)
     for item in items:
         example = item.example
-        if isinstance(example, TextExample | PairExample):
+        if asked[item.input_key] == 1 or isinstance(example, TextExample | PairExample):
             continue  # several texts may belong to one query
         pair = ""
         if isinstance(example, PreferenceExample):

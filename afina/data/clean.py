@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from afina.data.content import canonical, content, digest, near_input, normal_input
 from afina.data.reading import Drop, Reading
@@ -16,8 +17,7 @@ KEY_CHARACTERS = 32
 PARTS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """An example on its way to a split, with what it is compared by."""
 
     example: Example

@@ -28,7 +28,9 @@ from afina.types import (
 ID_CHARACTERS = 16
 
 
-_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), check_circular=False
+)
 
 
 def canonical(value: object) -> str:
@@ -210,23 +212,23 @@ def composed(text: str) -> str:
 
 
 @functools.cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """What is left out; runs of punctuation and space; the same but for signs inside numbers."""
+def _signs() -> tuple[Mapping[int, None], Mapping[int, str]]:
+    """For ``str.translate``, which is several times faster than a pattern of so many signs: the
+    invisible characters to nothing; punctuation to a space."""
     marks, invisible = [], []
     for code in range(min(sys.maxunicode, 0x1FFFF) + 1):
         category = unicodedata.category(chr(code))
         if category[0] == "P":
-            marks.append(chr(code))
+            marks.append(code)
         elif category == "Cf" or 0xFE00 <= code <= 0xFE0F:
-            invisible.append(chr(code))
-    drop = f"[{re.escape(''.join(invisible))}]|(?<=\\w)['’ʼ](?=\\w)"
-    space = f"[{re.escape(''.join(marks))}\\s]"
-    # Signs inside a number mean something: 1.5 is not 15, 3-1 not 31, -5 not 5, 10% not 10.
-    numeric = r"(?:(?<=\d)[.,:/-](?=\d)|(?<![^\s])-(?=\d)|(?<=\d)%)"
-    return re.compile(drop), re.compile(f"{space}+"), re.compile(f"(?:(?!{numeric}){space})+")
+            invisible.append(code)
+    return dict.fromkeys(invisible), dict.fromkeys(marks, " ")
 
 
+_APOSTROPHE = re.compile(r"(?<=\w)['’ʼ](?=\w)")
 _DIGIT = re.compile(r"\d")
+# Signs inside a number mean something: 1.5 is not 15, 3-1 not 31, -5 not 5, 10% not 10.
+_IN_NUMBER = re.compile(r"((?<=\d)[.,:/-](?=\d)|(?<![^\s])-(?=\d)|(?<=\d)%)")
 
 
 def normalise(text: str) -> str:
@@ -235,11 +237,18 @@ def normalise(text: str) -> str:
     Apostrophes inside words and invisible characters go; signs inside numbers stay. A text of
     nothing but punctuation keeps it (``?`` is not ``!``).
     """
-    drop, space, space_but_numbers = _patterns()
-    folded = text.casefold()
-    if not text.isascii():
+    invisible, marks = _signs()
+    if text.isascii():
+        folded = text.casefold()
+        if "'" in text:
+            folded = _APOSTROPHE.sub("", folded)
+    else:
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    if not text.isascii() or "'" in text:
-        folded = drop.sub("", folded)
-    runs = space_but_numbers if _DIGIT.search(folded) else space
-    return runs.sub(" ", folded).strip() or " ".join(folded.split())
+        folded = _APOSTROPHE.sub("", folded).translate(invisible)
+    if _DIGIT.search(folded):
+        parts = _IN_NUMBER.split(folded)
+        parts[::2] = [part.translate(marks) for part in parts[::2]]
+        spaced = "".join(parts)
+    else:
+        spaced = folded.translate(marks)
+    return " ".join(spaced.split() or folded.split())

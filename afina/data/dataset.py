@@ -15,9 +15,10 @@ from afina.data.check import Check, dropped_line
 from afina.data.clean import PARTS, Item
 from afina.data.content import canonical, content_id, digest
 from afina.data.examine import examine
+from afina.data.personal import People
 from afina.data.reading import Drop, Reading, read
 from afina.data.sealed import SealedTest
-from afina.data.sources import HubSource, display_names, find
+from afina.data.sources import HubSource, display_names, find, refuse_shared
 from afina.data.split import Division, divide
 from afina.data.split_words import describe
 from afina.errors import DataError
@@ -107,14 +108,16 @@ def prepare(
     fields: tuple[str, ...] = (),
     count_tokens: Callable[[Example], int] | None = None,
     thorough: bool = False,
+    people: People | None = None,
 ) -> Dataset:
     """Read, check, clean, resolve the task, split. Writes nothing.
 
     ``shapes``: the shapes of rows that are wanted, left out: all that the task accepts.
     ``fields``: columns whose values stay beside the rows that the test is of.
     ``count_tokens`` measures a row for the check's lengths. ``thorough``: also every analysis of
-    ``examine``, into ``check.quality``; it changes nothing else. Raises DataError where files, rows
-    or shares cannot serve, MachineError where a hub data set cannot be had.
+    ``examine``, into ``check.quality``; it changes nothing else. ``people`` finds names for it.
+    Raises DataError where files, rows or shares cannot serve, MachineError where a hub data set
+    cannot be had.
     """
     readings = _read_all(data, shapes or task.accepts, fields)
     items = clean.items_of(readings)
@@ -140,8 +143,12 @@ def prepare(
     report = _check(items, cleaned, readings, resolved, notes, found, tokens)
     replayed = replay.draw(data, parts) if data.replay else None
     general = {"replay": replayed.rows} if replayed else {}
+    fingerprint = _fingerprint(data, {**parts, **general}, drops, cleaned.handling[0])
+    split = _split_facts(data, resolved, cleaned, parts, division, shares)
+    # What rows were compared by is a third of the memory, and the analyses do without.
+    del items, kept, cleaned, divided, division, readings
     if thorough:
-        report = replace(report, quality=examine(parts, data, found, tokens, general))
+        report = replace(report, quality=examine(parts, data, found, tokens, general, people))
     if replayed:
         report = replace(report, replay=replayed.facts)
     return Dataset(
@@ -150,8 +157,8 @@ def prepare(
         validation=tuple(parts["validation"]),
         test=SealedTest(parts["test"]),
         check=report,
-        fingerprint=_fingerprint(data, {**parts, **general}, drops, cleaned.handling[0]),
-        split=_split_facts(data, resolved, cleaned, parts, division, shares),
+        fingerprint=fingerprint,
+        split=split,
         replay=replayed.rows if replayed else (),
     )
 
@@ -167,7 +174,7 @@ def _read_all(
     found = {part: find(source) for part, source in given.items()}
     files = {p: f for p, f in found.items() if not isinstance(f, HubSource)}
     names = display_names([file.path for some in files.values() for file in some])
-    _refuse_shared_files({p: {file.path.resolve() for file in some} for p, some in files.items()})
+    refuse_shared({p: {file.path.resolve() for file in some} for p, some in files.items()})
     column = data.split.column
     return {
         part: read(
@@ -182,18 +189,6 @@ def _read_all(
         )
         for part, source in given.items()
     }
-
-
-def _refuse_shared_files(files: Mapping[str, set[Path]]) -> None:
-    for part, paths in files.items():
-        for other, others in files.items():
-            both = sorted(paths & others)
-            if other != part and both:
-                raise DataError(
-                    f"the same file is data.{part} and data.{other}",
-                    where=str(both[0]),
-                    do=f"name other rows, or leave data.{other} out: the split makes one",
-                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +368,16 @@ def _fingerprint(
 ) -> str:
     recipe: dict[str, Any] = data.model_dump(
         mode="json",
-        exclude={"train", "validation", "test", "encoding", "benchmark", "replay", "augment"},
+        exclude={
+            "train",
+            "validation",
+            "test",
+            "encoding",
+            "benchmark",
+            "replay",
+            "augment",
+            "names",
+        },
     )
     recipe["near_duplicates"] = handling
     recipe |= {part: getattr(data, part) is not None for part in ("validation", "test")}

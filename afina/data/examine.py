@@ -20,10 +20,11 @@ def examine(
     near: NearDuplicates,
     tokens: Mapping[str, int] | None = None,
     general: Mapping[str, Sequence[Example]] | None = None,
+    people: personal.People | None = None,
 ) -> Quality:
     """All analyses of the rows of all splits. ``tokens``: of each row by id, where they are known.
     ``near``: what the preparation found, to stand in the list too. ``general``: replayed rows, which
-    are looked at for personal data only.
+    are looked at for personal data only. ``people`` finds names.
 
     Raises DataError if the file of a benchmark cannot be read.
     """
@@ -38,7 +39,7 @@ def examine(
         "diversity": diversity.measure(rows),
     }
     others = [Placed(e, part) for part, some in (general or {}).items() for e in some]
-    sections["personal"], held = personal.find([*rows, *others])
+    sections["personal"], held = personal.find([*rows, *others], people)
     return Quality(sections, held)
 
 

@@ -88,7 +88,9 @@ def identify(text: str) -> str:
     scores: dict[str, float] = {}
     words = _WORD.findall(text.lower()[:4000])
     for word in words:
-        weights = _WEIGHTS.get(word) or _WEIGHTS.get(word.replace("'", "").replace("’", ""))
+        weights = _WEIGHTS.get(word)
+        if weights is None and not word.isalpha():
+            weights = _WEIGHTS.get(word.replace("'", "").replace("’", ""))
         for name, weight in weights or ():
             scores[name] = scores.get(name, 0.0) + weight
     if not text.isascii():

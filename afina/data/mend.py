@@ -20,7 +20,7 @@ from typing import Any, Literal
 from afina.data.check import FAULTS, Check
 from afina.data.findings import KINDS
 from afina.data.formats import Wanted
-from afina.data.personal import Redactor
+from afina.data.personal import People, Redactor
 from afina.data.reading import rows_by_file
 from afina.data.review import with_answer
 from afina.data.rows import Notes, Problem, Row, file_and_row
@@ -73,16 +73,18 @@ def mend(
     remove: Sequence[str] = (),
     redact: Redaction | None = None,
     reviewed: Mapping[str, Decision] | None = None,
+    people: People | None = None,
 ) -> Mended:
     """Write the cleaned files, ``changes.jsonl`` and, for a reversible redaction, ``keys.json``.
 
     ``check`` is the thorough one of the same data; ``shapes`` are those of its rows; ``remove`` names
     kinds of its findings whose rows are left out too; ``reviewed``: what people decided of rows, by
-    place. Raises RequestError if the folder holds anything or a kind is not known.
+    place; ``people`` finds the names to redact. Raises RequestError if the folder holds anything or a
+    kind is not known.
     """
     reasons = _reasons(check, remove)
     make_new(folder)
-    redactor = Redactor(reversible=redact == "reversible") if redact else None
+    redactor = Redactor(reversible=redact == "reversible", people=people) if redact else None
     mender = _Mender(reasons, redactor, reviewed or {}, data.columns)
     sources = {"train": data.train, "validation": data.validation, "test": data.test}
     given = {part: source for part, source in sources.items() if source is not None}

@@ -132,7 +132,18 @@ def _likely(
     return np.concatenate(stay)
 
 
-class _Families:
+def near_to(texts: Sequence[str], others: Sequence[str]) -> set[str]:
+    """Those of the texts that equal one of the others, or hang together with it by near pairs."""
+    every = sorted({*texts, *others})
+    families = Families(len(every))
+    for pair in near_pairs(every):
+        families.join(pair.first, pair.second)
+    of = {text: families.root(i) for i, text in enumerate(every)}
+    held = {of[text] for text in others}
+    return {text for text in texts if of[text] in held}
+
+
+class Families:
     """Which texts hang together by the pairs found so far."""
 
     def __init__(self, count: int) -> None:
@@ -140,17 +151,18 @@ class _Families:
         self._size = [1] * count
 
     def join(self, one: int, other: int) -> None:
-        first, second = sorted((self._root(one), self._root(other)))
+        first, second = sorted((self.root(one), self.root(other)))
         if first != second:
             self._above[second] = first
             self._size[first] += self._size[second]
 
     def large(self, one: int, other: int) -> bool:
         """Whether both are in one family that is large already."""
-        root = self._root(one)
-        return root == self._root(other) and self._size[root] > MOST_PARTNERS
+        root = self.root(one)
+        return root == self.root(other) and self._size[root] > MOST_PARTNERS
 
-    def _root(self, i: int) -> int:
+    def root(self, i: int) -> int:
+        """The least text of its family."""
         while self._above[i] != i:
             self._above[i] = self._above[self._above[i]]
             i = self._above[i]
@@ -161,7 +173,7 @@ def _compared(
     texts: Sequence[str], candidates: npt.NDArray[np.int64], similarity: float
 ) -> list[Pair]:
     """The candidates that are near, by their exact similarity."""
-    families = _Families(len(texts))
+    families = Families(len(texts))
     found: list[Pair] = []
     pairs: list[tuple[int, int]] = []
     wanted: set[int] = set()
@@ -185,7 +197,7 @@ def _near_of(
     pairs: Sequence[tuple[int, int]],
     wanted: Sequence[int],
     similarity: float,
-    families: _Families,
+    families: Families,
 ) -> list[Pair]:
     """The pairs that are near, but for those of a family that is large already."""
     sets: list[frozenset[int]] = []

@@ -76,15 +76,19 @@ def _far(texts: Sequence[str]) -> list[tuple[int, float]]:
 def _rare(texts: Sequence[str]) -> list[tuple[int, float]]:
     """Rows of which a large share are characters that few rows have."""
     counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(set(text.lower()))
-    usual = {sign for sign, count in counts.items() if count > RARE_IN * len(texts)}
-    usual.update(" \t\n\r")
-    found = []
+    usual = set(" \t\n\r")
+    with_others: list[int] = []
     for i, text in enumerate(texts):
-        if usual.issuperset(text.lower()):
-            continue
-        signs = [sign for sign in text.lower() if not sign.isspace()]
+        others = set(text.lower()) - usual
+        if others:
+            with_others.append(i)
+        for sign in others:
+            counts[sign] += 1
+            if counts[sign] > RARE_IN * len(texts):
+                usual.add(sign)
+    found = []
+    for i in with_others:
+        signs = [sign for sign in texts[i].lower() if not sign.isspace()]
         rare = sum(sign not in usual for sign in signs)
         if rare > RARE_SHARE * len(signs):
             found.append((i, rare / len(signs)))
@@ -93,13 +97,13 @@ def _rare(texts: Sequence[str]) -> list[tuple[int, float]]:
 
 def _alone(texts: Sequence[str]) -> list[int]:
     """Rows of some words, none of which stands in another row."""
-    once: dict[str, bool] = {}
-    for text in texts:
-        for word in set(WORDS.findall(text.lower())):
-            once[word] = word not in once
-    found = []
+    seen: set[str] = set()
+    again: set[str] = set()
+    new: list[int] = []
     for i, text in enumerate(texts):
-        words = WORDS.findall(text.lower())
-        if all(once[word] for word in words) and len(set(words)) >= FEWEST_WORDS:
-            found.append(i)
-    return found
+        words = set(WORDS.findall(text.lower()))
+        if len(words) >= FEWEST_WORDS and seen.isdisjoint(words):
+            new.append(i)
+        again |= words & seen
+        seen |= words
+    return [i for i in new if again.isdisjoint(WORDS.findall(texts[i].lower()))]

@@ -159,7 +159,8 @@ class _OneFile:
         """Raises DataError with all problems found, as far as they were looked for."""
         problems: list[Problem] = []
         for row in usable(rows, problems):
-            row = replace(row, values=flat(row.values))
+            values = flat(row.values)
+            row = row if values is row.values else replace(row, values=values)
             if self.shape is None:
                 self.shape = self._tell(row)
             problem = self._take(row, self.shape)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from afina.data.content import canonical, content, digest
+from afina.data.content import canonical, content, digest, normal_input
+from afina.data.near import near_to
 from afina.errors import CorruptError
 from afina.types import Example
 
@@ -53,6 +54,10 @@ class SealedTest:
     def measure(self, number: Callable[[Example], int]) -> tuple[tuple[str, int], ...]:
         """The place of each row and one number about it, its length for one: no content."""
         return tuple((row.where, int(number(row))) for row in self._rows)
+
+    def near(self, inputs: Sequence[str]) -> set[str]:
+        """Those of the normalised inputs that a row asks, or nearly so: nothing of the row itself."""
+        return near_to(inputs, [normal_input(row) for row in self._rows])
 
     def open(self, by: str) -> tuple[Example, ...]:
         """The rows. ``by`` says what they are for, and is kept in ``openings``.

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from gzip import BadGzipFile, GzipFile
@@ -323,3 +323,16 @@ class _Unpacked(io.RawIOBase):
             )
         buffer[: len(data)] = data
         return len(data)
+
+
+def refuse_shared(files: Mapping[str, set[Path]]) -> None:
+    """Raises DataError if one file is that of two parts."""
+    for part, paths in files.items():
+        for other, others in files.items():
+            both = sorted(paths & others)
+            if other != part and both:
+                raise DataError(
+                    f"the same file is data.{part} and data.{other}",
+                    where=str(both[0]),
+                    do=f"name other rows, or leave data.{other} out: the split makes one",
+                )

@@ -9,9 +9,10 @@ the others more than they must.
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from afina.data.clean import KEY_CHARACTERS, PARTS, Item
 from afina.data.content import digest
@@ -23,8 +24,7 @@ from afina.types import Example
 Shares = Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """Rows that stay together."""
 
     rows: tuple[int, ...]
@@ -115,25 +115,38 @@ def units_of(
             i = parent[i]
         return i
 
-    first: dict[tuple[str, str], int] = {}
+    def join(i: int, known: dict[str, int], key: str) -> None:
+        first = known.setdefault(key, i)
+        if first != i:
+            parent[root(i)] = root(first)
+
+    inputs: dict[str, int] = {}
+    alike: dict[str, int] = {}
+    groups: dict[str, int] = {}
     for i, item in enumerate(items):
-        keys = [("input", item.normal), ("near", near.get(item.near, item.near))]
+        join(i, inputs, item.normal)
+        if item.near in near or item.near != item.normal:
+            join(i, alike, near.get(item.near, item.near))
         if by_group:
-            keys.append(("group", item.example.group or ""))
-        for key in keys:
-            parent[root(i)] = root(first.setdefault(key, i))
-    members: dict[int, list[int]] = defaultdict(list)
-    for i in range(len(items)):
-        members[root(i)].append(i)
+            join(i, groups, item.example.group or "")
+    joined: dict[int, list[int]] = defaultdict(list)
+    for i, above in enumerate(parent):
+        if above != i:
+            joined[root(i)].append(i)
     units = []
     alone: dict[str, dict[str, int]] = {}  # one table for all units of one row of a stratum
-    for rows in members.values():
+    for first, above in enumerate(parent):
+        if above != first:
+            continue
+        rows = sorted((first, *joined.get(first, ())))
         least = min(items[i].normal for i in rows)
-        strata = Counter(stratum(items[i].example) or "" for i in rows)
-        newest = max(items[i].example.time or "" for i in rows)
-        counts = dict(strata)
+        counts: dict[str, int] = {}
+        for i in rows:
+            name = stratum(items[i].example) or ""
+            counts[name] = counts.get(name, 0) + 1
         if len(rows) == 1:
-            counts = alone.setdefault(next(iter(strata)), counts)
+            counts = alone.setdefault(name, counts)
+        newest = max(items[i].example.time or "" for i in rows)
         rank = digest(f"split {seed} {least}")[:KEY_CHARACTERS]
         units.append(Unit(tuple(rows), rank, counts, newest))
     return sorted(units, key=lambda u: u.rank)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from afina.errors import DataError, RequestError
+from afina.flow.people import people_of
 from afina.flow.reviewing import Reviewed, write_provenance
 from afina.recipe import Recipe
 
@@ -37,6 +38,7 @@ def fix(
         remove=remove,
         redact=redact,
         reviewed=reviewed.changes if reviewed else None,
+        people=people_of(recipe),
     )
     _write_findings(dataset, folder)
     if reviewed is not None:

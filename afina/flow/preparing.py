@@ -13,6 +13,7 @@ from afina.flow.augmenting import made_rows, note_of
 from afina.flow.general import with_probe
 from afina.flow.lengths import check_test
 from afina.flow.passages import documents_of, learning_reader, with_passages
+from afina.flow.people import people_of
 from afina.recipe import Recipe
 from afina.types import Derived, Example
 
@@ -99,6 +100,7 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
         fields=recipe.fields,
         count_tokens=lambda e: task.length(e, renderer()),
         thorough=True,
+        people=people_of(recipe),
     )
     said = dataset.task.remarks((*dataset.train, *dataset.validation), renderer())
     notes = (*dataset.check.notes, *said)
@@ -193,6 +195,7 @@ class Ground:
                 shapes=view.shapes,
                 fields=view.fields,
                 thorough=thorough,
+                people=people_of(view) if thorough else None,
             )
             _check_evaluation(view, datasets[name])
         recipe = _with_data(recipe, datasets)

@@ -102,6 +102,10 @@ class Data(Knobs):
     """Rows with one input and different answers: kept (and reported), or all dropped."""
     benchmark: str | tuple[str, ...] | None = None
     """Files of questions that the model will be measured by: the check lists rows that hold them."""
+    names: str | None = None
+    """Folder of a run of task tag that finds people's names (label PER, PERSON, PERSONA, NAME or
+    NOMBRE): these are then personal data too, listed, redacted and traced; left out: none are looked
+    for."""
     augment: Augment | None = None
     """Make more rows to learn from; baselines, validation and test keep the rows as given."""
     limit: int | None = Field(None, ge=1)

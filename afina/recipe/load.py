@@ -216,6 +216,8 @@ def _absolute_paths(recipe: Recipe, folder: Path) -> Recipe:
         if data.augment is not None and data.augment.model is not None:
             model = _base_beside(data.augment.model, folder)
             found["augment"] = data.augment.model_copy(update={"model": model})
+        if data.names is not None:
+            found["names"] = str((folder / data.names).resolve())
         changed: dict[str, Any] = {"data": data.model_copy(update=found)}
         if view.evaluate.tests is not None:
             tests = str((folder / view.evaluate.tests).resolve())

@@ -21,7 +21,7 @@ class Message:
     tool_call_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Example:
     """One row. ``id`` is stable under reordering of the file; ``where`` says file and row."""
 
@@ -33,7 +33,7 @@ class Example:
     """Column and value of what the report is sliced by; no part of the row's content."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class LabelledExample(Example):
     """A text and its label, or its labels (none is allowed when several are).
 
@@ -45,7 +45,7 @@ class LabelledExample(Example):
     second: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class NumberExample(Example):
     """A text, or a pair of texts, and a number."""
 
@@ -73,7 +73,7 @@ class Span:
         return self.start, self.end, self.label
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TaggedExample(Example):
     """A text and its labelled stretches, in order and without overlap."""
 
@@ -81,7 +81,7 @@ class TaggedExample(Example):
     spans: tuple[Span, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QuestionExample(Example):
     """A question about a text, and the stretches of it that answer the question.
 
@@ -93,7 +93,7 @@ class QuestionExample(Example):
     answers: tuple[Span, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ChatExample(Example):
     """A conversation whose assistant turns are the answers to learn.
 
@@ -106,7 +106,7 @@ class ChatExample(Example):
     """Code that checks the code of the answer."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PreferenceExample(Example):
     """A prompt with a better and a worse answer."""
 
@@ -137,14 +137,14 @@ class PreferenceExample(Example):
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class JudgedExample(ChatExample):
     """A conversation whose last answer somebody called good or bad."""
 
     good: bool
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PairExample(Example):
     """A query and a text that belongs to it; ``negatives`` are texts that do not."""
 
@@ -153,7 +153,7 @@ class PairExample(Example):
     negatives: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TextExample(Example):
     """Raw text without an answer."""
 

@@ -108,6 +108,22 @@ def test_no_row_crosses_into_another_split_and_all_are_counted(small: Path) -> N
     assert facts["rows"] == 1 and "parcel" not in str(facts) and len(facts["sha256"]) == 64
 
 
+def test_no_row_is_made_nearly_the_same_as_one_that_is_held(small: Path) -> None:
+    """The made row is 92 % like a held one, its origin 76 %. Where the origin is as near, the recipe has
+    chosen to keep such rows, and a row made of it changes nothing."""
+    ends = "to my old neighbour at the corner of the long street before the end of this week"
+    held, other = labelled(f"The package {ends}, please"), labelled("a parcel for you")
+    rows = [labelled(f"the parcel {ends}"), other]
+    for held_back in ({"validation": [held]}, {"test": [held]}):
+        made = made_of(rows, **held_back, rate=1.0, language="en")
+        assert [row.text for row in made.rows] == ["a package for you"]
+        assert made.left_out == {"near_held": 1}
+    longer = f"{ends}, for he has asked me twice and nobody else will have an hour until Monday"
+    held = labelled(f"The package {longer}, please")
+    made = made_of([labelled(f"the parcel {longer}")], test=[held], rate=1.0, language="en")
+    assert len(made.rows) == 1 and not made.left_out
+
+
 def test_seed_and_share_decide_and_the_order_does_not(small: Path) -> None:
     train = [labelled(f"send parcel {n}") for n in range(40)]
     first = made_of(train, share=0.5, language="en", seed=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +53,37 @@ def test_normalising_twice_changes_nothing_and_never_loses_all(text: str) -> Non
     once = normalise(text)
     assert normalise(once) == once
     assert once or not text.strip() or all(not c.isalnum() for c in text)
+
+
+def plainly(text: str) -> str:
+    """The normal form by its definition, sign by sign."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    left = re.sub(r"(?<=\w)['’ʼ](?=\w)", "", folded)
+    left = "".join(
+        c for c in left if unicodedata.category(c) != "Cf" and not "\ufe00" <= c <= "\ufe0f"
+    )
+    spaced = ""
+    for at, sign in enumerate(left):
+        before, after = left[:at][-1:], left[at + 1 : at + 2]
+        in_number = before.isdecimal() and (sign == "%" or (sign in ".,:/-" and after.isdecimal()))
+        negative = sign == "-" and (not before or before.isspace()) and after.isdecimal()
+        mark = unicodedata.category(sign)[0] == "P"
+        spaced += " " if mark and not in_number and not negative else sign
+    return " ".join(spaced.split()) or " ".join(left.split())
+
+
+@given(
+    st.text(
+        alphabet=st.one_of(
+            st.sampled_from("aB1٣ .,:/-%'’\u200b\t\x1c\u3000¿!ﬁß²"),
+            st.characters(exclude_categories=["Cs"], max_codepoint=0xFFFF),
+        ),
+        max_size=40,
+    )
+)
+@settings(max_examples=500, deadline=None)
+def test_the_quick_way_is_the_definition(text: str) -> None:
+    assert normalise(text) == plainly(text)
 
 
 def test_roles_are_kept_apart() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from afina.data.personal.patterns import KINDS
-from afina.data.personal.scan import plain
+from afina.data.personal.scan import PERSON, plain
 
 CHARACTERS = 32
 """Of the SHA-256 in hexadecimal: 128 bits."""
@@ -27,7 +27,8 @@ def index(held: Mapping[str, Iterable[tuple[str, str]]], salt: bytes) -> dict[st
 
 def parts_with(value: str, stored: Mapping[str, Any], salt: bytes) -> list[str]:
     """The splits of an index that hold a value, in whatever form it is written."""
-    asked = {hashed(kind.name, plain(kind.name, value.strip()), salt) for kind in KINDS}
+    kinds = (*(kind.name for kind in KINDS), PERSON)
+    asked = {hashed(kind, plain(kind, value.strip()), salt) for kind in kinds}
     return [part for part, hashes in stored["parts"].items() if asked & set(hashes)]
 
 

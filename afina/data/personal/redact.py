@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from afina.data.personal.scan import plain, scan
+from afina.data.personal.scan import Hit, People, plain, scan
 
 TOKEN = re.compile(r"<[A-Z][A-Z0-9_]*_\d+(?:\.\d+)?>")
 
@@ -19,8 +19,9 @@ class Redactor:
     values can no longer be told apart. What looked like a token before is a value too (``LITERAL``).
     """
 
-    def __init__(self, *, reversible: bool) -> None:
+    def __init__(self, *, reversible: bool, people: People | None = None) -> None:
         self.reversible = reversible
+        self.people = people
         self.keys: dict[str, str] = {}
         self.counts: dict[str, int] = {}
         self._numbers: dict[tuple[str, str], int] = {}
@@ -29,7 +30,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """The text with tokens in place of its values."""
-        spans = [(hit.kind, hit.start, hit.end) for hit in scan(text)]
+        spans = [(hit.kind, hit.start, hit.end) for hit in self._hits(text)]
         if self.reversible:
             spans += [
                 ("literal", m.start(), m.end())
@@ -41,6 +42,9 @@ class Redactor:
             done += [text[at:start], self._token(kind, text[start:end])]
             at = end
         return "".join([*done, text[at:]])
+
+    def _hits(self, text: str) -> list[Hit]:
+        return scan(text, self.people([text])[0] if self.people else ())
 
     def value(self, value: Any) -> Any:
         """The same for every text inside a JSON value."""

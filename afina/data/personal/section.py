@@ -7,17 +7,24 @@ from collections.abc import Mapping, Sequence
 
 from afina.data.content import named_texts
 from afina.data.findings import Finding, Placed, Section
-from afina.data.personal.scan import masked, plain, scan
+from afina.data.personal.scan import People, masked, plain, scan
 
 
-def find(rows: Sequence[Placed]) -> tuple[Section, Mapping[str, frozenset[tuple[str, str]]]]:
-    """The section, and for each split the (kind, value in plain form) that its rows hold."""
+def find(
+    rows: Sequence[Placed], people: People | None = None
+) -> tuple[Section, Mapping[str, frozenset[tuple[str, str]]]]:
+    """The section, and for each split the (kind, value in plain form) that its rows hold.
+
+    ``people`` finds names.
+    """
     findings: list[Finding] = []
     counts: Counter[str] = Counter()
     held: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    if people is not None:  # together, as models like them
+        people([text for row in rows for _, text in named_texts(row.example)])
     for row in rows:
         for column, text in named_texts(row.example):
-            for hit in scan(text):
+            for hit in scan(text, people([text])[0] if people else ()):
                 value = text[hit.start : hit.end]
                 counts[hit.kind] += 1
                 held[row.part].add((hit.kind, plain(hit.kind, value)))
