@@ -134,6 +134,8 @@ def _likely(
 
 def near_to(texts: Sequence[str], others: Sequence[str]) -> set[str]:
     """Those of the texts that equal one of the others, or hang together with it by near pairs."""
+    if not others:
+        return set()
     every = sorted({*texts, *others})
     families = Families(len(every))
     for pair in near_pairs(every):

@@ -132,6 +132,7 @@ def test_a_value_is_never_shown_whole() -> None:
         value = make(dice)
         assert value not in masked(value)
         assert len(masked(value).split("…")[0]) == 2
+    assert [masked(name).split("…")[0] for name in ("Li", "Ana", "Isabel")] == ["", "A", "Is"]
 
 
 @pytest.mark.parametrize("length", [200, 20_000])

@@ -63,5 +63,5 @@ def plain(kind: str, value: str) -> str:
 
 
 def masked(value: str) -> str:
-    """The first two characters and the length: enough to find it, not to know it."""
-    return f"{value[:2]}… ({len(value)} characters)"
+    """The length and two characters, of a short value fewer: enough to find it, not to know it."""
+    return f"{value[: min(2, len(value) // 3)]}… ({len(value)} characters)"
