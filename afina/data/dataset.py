@@ -128,18 +128,14 @@ def prepare(
     resolved = task.resolve([item.example for item in kept])
     shares = _shares(data, readings)
     division = _divide(cleaned, resolved, data, readings, shares)
-    divided: dict[str, list[Item]] = {part: [] for part in PARTS}
-    for item, part in zip(kept, division.parts, strict=True):
-        divided[part].append(item)
+    divided = _divided(kept, division)
     parts = {part: [item.example for item in rows] for part, rows in divided.items()}
     resolved = resolved.settle(parts["train"])
     notes = _notes(readings, division, parts)
     found = near.describe(
         cleaned.alike, cleaned.compared, cleaned.handling, data.near_duplicates is not None, divided
     )
-    tokens = _tokens([item.example for item in kept], count_tokens)
-    if tokens and len(tokens) < len(kept):
-        notes.append(f"tokens were counted in {len(tokens):,} of {len(kept):,} rows")
+    tokens = _tokens([item.example for item in kept], count_tokens, notes)
     report = _check(items, cleaned, readings, resolved, notes, found, tokens)
     replayed = replay.draw(data, parts) if data.replay else None
     general = {"replay": replayed.rows} if replayed else {}
@@ -264,12 +260,13 @@ def _check(
 
 
 def _tokens(
-    examples: Sequence[Example], count: Callable[[Example], int] | None
+    examples: Sequence[Example], count: Callable[[Example], int] | None, notes: list[str]
 ) -> dict[str, int] | None:
-    """Tokens by row; of very many rows, those of a part drawn by content."""
+    """Tokens by row; of very many rows, those of a part drawn by content, which is noted."""
     if count is None:
         return None
     if len(examples) > MOST_COUNTED:
+        notes.append(f"tokens were counted in {MOST_COUNTED:,} of {len(examples):,} rows")
         ranked = sorted(examples, key=lambda e: digest(f"tokens {e.id}"))
         examples = ranked[:MOST_COUNTED]
     return {example.id: count(example) for example in examples}
@@ -307,6 +304,14 @@ def _divide(
     made = iter(division.parts)
     parts = tuple(next(made) if item.part == "train" else item.part for item in kept)
     return Division(parts, division.notes, division.together)
+
+
+def _divided(kept: Sequence[Item], division: Division) -> dict[str, list[Item]]:
+    """The rows of each part, in order."""
+    divided: dict[str, list[Item]] = {part: [] for part in PARTS}
+    for item, part in zip(kept, division.parts, strict=True):
+        divided[part].append(item)
+    return divided
 
 
 def _notes(
