@@ -313,5 +313,5 @@ def test_each_task_has_its_own_temperature(tiny: Callable[[Kind], Base], tmp_pat
     assert {n: t.get("temperature") for n, t in card["task"]["tasks"].items()} == {
         **heats, "name": None, "size": None
     }  # fmt: skip
-    opened = TunedModel.open(made.folder / "model", device="cpu")
-    assert opened.model.of("drawn").task.temperature == heats["drawn"]  # type: ignore[attr-defined]
+    opened = TunedModel.open(made.folder / "model", device="cpu", task="drawn")
+    assert opened.task.temperature == heats["drawn"]  # type: ignore[attr-defined]
