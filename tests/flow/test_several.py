@@ -295,23 +295,3 @@ def test_what_makes_no_sense_is_refused(change: dict[str, Any], where: str, what
     with pytest.raises(RecipeError, match=what) as caught:
         parse_recipe(tree, several=True)
     assert str(caught.value.where).endswith(where)
-
-
-def test_each_task_has_its_own_temperature(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
-    """Fitted on the task's own validation rows, kept in the card, and used where the task answers."""
-    tree = recipe(tmp_path, tiny("bert"))
-    drawn = [{"text": f"room {i}", "label": "ab"[i * i // 3 % 2]} for i in range(60)]
-    path = str(write(tmp_path, drawn, "drawn.jsonl"))
-    fitted = {"name": "classify", "temperature": "fitted"}
-    tree["tasks"]["colour"]["task"] = fitted
-    tree["tasks"]["drawn"] = {"task": fitted, "data": {"train": path}, "evaluate": BARE}
-    made = afina.run(parse_recipe(tree, several=True), home=tmp_path, evaluate=False)
-    heats = made.figures["temperatures"]
-    assert heats.keys() == {"colour", "drawn"} and heats["colour"] != heats["drawn"]
-    assert 1.0 not in heats.values()
-    card = json.loads((made.folder / "model" / "afina.json").read_text("utf-8"))
-    assert {n: t.get("temperature") for n, t in card["task"]["tasks"].items()} == {
-        **heats, "name": None, "size": None
-    }  # fmt: skip
-    opened = TunedModel.open(made.folder / "model", device="cpu", task="drawn")
-    assert opened.task.temperature == heats["drawn"]  # type: ignore[attr-defined]
