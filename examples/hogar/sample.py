@@ -277,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--home", type=Path, help="home folder (AFINA_HOME, else ./afina-home)")
-    parser.add_argument("--rows", type=int, default=720, help="how many commands (720)")
+    parser.add_argument("--rows", type=int, default=1150, help="how many commands (1150)")
     parser.add_argument("--seed", type=int, default=7, help="seed of everything drawn (7)")
     parser.add_argument("--audit", action="store_true", help="measure the split, write nothing")
     chosen = parser.parse_args(arguments)
