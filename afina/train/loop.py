@@ -40,7 +40,7 @@ from afina.train.stopping import stop_on_signal
 from afina.train.temperature import fit_temperature
 from afina.train.thresholds import settle_thresholds
 from afina.train.turns import Turns, turns_of
-from afina.train.validation import validate
+from afina.train.validation import validate_each
 from afina.train.weights import rate_share, sha256_of
 from afina.types import Batch, Encoded
 
@@ -297,26 +297,12 @@ class Training:
         return improved
 
     def _validated(self) -> tuple[float, float | None, dict[str, float]]:
-        """The mean of the tasks' losses, the share of rows right where one task has labels, and the loss
-        of each task."""
+        """The loss, the share of rows right where one task has labels, and the loss of each task."""
         if self.rollouts is not None:
             reward = self.rollouts.validate(self.validation[""])
             return -reward, None, {}
-        found = {
-            task: validate(
-                self.models[task],
-                self.objectives[task],
-                self.train,
-                rows,
-                self.kinds[task],
-                self.bottom,
-            )
-            for task, rows in self.validation.items()
-            if rows
-        }
-        each = {task: loss for task, (loss, _) in found.items()}
-        loss = sum(each.values()) / len(each)
-        return loss, next(iter(found.values()))[1] if len(self.models) == 1 else None, each
+        parts = (self.models, self.objectives, self.validation, self.kinds)
+        return validate_each(*parts, self.train, self.bottom)
 
     def _warn_of_overfitting(self) -> None:
         at = self.progress

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 
@@ -65,3 +65,23 @@ def _right(scores: torch.Tensor, batch: Batch, task: Task) -> torch.Tensor:
         return scores.argmax(1) == batch.targets.argmax(1)
     threshold = getattr(task, "threshold", 0.5)
     return ((scores.sigmoid() >= threshold) == (batch.targets > 0.5)).all(1)
+
+
+def validate_each(
+    models: Mapping[str, Model],
+    objectives: Mapping[str, Objective],
+    rows: Mapping[str, Sequence[Encoded]],
+    kinds: Mapping[str, Targets],
+    train: Train,
+    bottom: Bottom | None = None,
+) -> tuple[float, float | None, dict[str, float]]:
+    """The mean of the tasks' losses, the share of rows right if there is one task and it has labels, and
+    the loss of each task that has rows."""
+    found = {
+        task: validate(models[task], objectives[task], train, own, kinds[task], bottom)
+        for task, own in rows.items()
+        if own
+    }
+    each = {task: loss for task, (loss, _) in found.items()}
+    right = next(iter(found.values()))[1] if len(models) == 1 else None
+    return sum(each.values()) / len(each), right, each
