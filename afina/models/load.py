@@ -297,8 +297,12 @@ def check_kind(base: Base, task: Task, method: Method | None = None) -> None:
             where=f"base: {base.name}",
             do="take a decoder (afina models list), or task: classify",
         )
-    if method is None or not method.virtual_tokens:
-        return
+    if method is not None and method.virtual_tokens:
+        _check_virtual_tokens(base, method)
+
+
+def _check_virtual_tokens(base: Base, method: Method) -> None:
+    """Raises ModelError if there is no place for them before a row."""
     if base.kind == "seq2seq":
         raise ModelError(
             f"virtual tokens stand before a text that is gone on with, and {base.architecture} reads "

@@ -94,7 +94,7 @@ VALUES = {
 
 
 REASONS = ("no_probabilities", "not_finite", "no_tokens_counted", "no_reference", "no_room",
-           "no_row_of_label", "too_long")  # fmt: skip
+           "no_row_of_label", "no_row_counts", "too_long")  # fmt: skip
 """They stand within another sentence."""
 
 

@@ -169,6 +169,8 @@ def refused(row: Row, job: Job) -> str:
     method = METHOD_OF[row.method["name"]].model_validate(row.method)
     if method.virtual_tokens and job.kind in ("t5", "bart"):
         return "reads one text and writes another"
+    if method.name == "prefix" and job.kind == "masked":
+        return "takes no keys and values from outside"
     if method.four_bit and job.kind == "gpt2":
         return "none of the layers of this base"
     return method.refuses(HEAD_OF[job.task])

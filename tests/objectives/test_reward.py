@@ -122,7 +122,6 @@ def test_by_recipe(tiny: Callable[[Kind], Base], tmp_path: Path) -> None:
     ("recipe", "what"),
     [
         ({"task": "generate", "objective": "reward"}, "take task: score"),
-        ({"task": "score"}, "nothing to learn from"),
         ({"task": "score", "objective": "prefer"}, "compares answers that are written"),
         ({"task": "text", "objective": "reward"}, "nothing to learn from"),
         ({"task": "generate", "objective": "continue"}, "nothing to learn from"),
