@@ -14,6 +14,7 @@ import torch
 
 from afina.errors import TrainingError
 from afina.models.load import Model
+from afina.models.network import TokenNetwork
 from afina.models.save import open_model, save_model
 from afina.store import Run
 from afina.train.batches import collate
@@ -43,6 +44,9 @@ def publish(
         task: collate(own[:PROBE_ROWS], kind=kinds[task], device=model.device)
         for task, own in rows.items()
     }
+    for network in model.network.each:  # as the opened one works them: a flat line rounds otherwise
+        if isinstance(network, TokenNetwork):
+            network.flat = False
     expected = _answers(model, probes)
     facts = {"run": run.id, "weights_sha256": figures["weights_sha256"]}
 
