@@ -67,7 +67,7 @@ def test_a_run_counts_what_it_did(
 def test_the_gate_compares_rows_worked_in_the_same_way(
     tiny: Callable[[Kind], Base], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Long rows laid end to end round otherwise than padded ones; that is no fault of the saved model."""
+    """Long rows laid end to end round otherwise than padded ones; no fault of the saved model."""
     laid: list[int] = []
     states = flat.states
 
