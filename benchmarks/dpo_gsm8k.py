@@ -83,7 +83,7 @@ def main() -> None:
     for candidate in report["candidates"]:
         shown = {n: round(s["value"], 4) for n, s in candidate["scores"].items()}
         print(f"{candidate['name']:8s} {shown}")
-    print(report["verdict"], report["reasons"])
+    print(report["verdict"])
     result = {
         "machine": facts,
         "work": vars(arguments) | knobs(arguments) | {"seed": 7},
