@@ -42,12 +42,12 @@ from transformers import (
 
 from afina.evaluate.intervals import wilson
 from afina.flow.preparing import prepare
+from afina.models.memory import kept_memory
 from afina.models.sources import resolve
 from afina.recipe import parse_recipe
 from afina.store import Run
 from afina.train.batches import collate, micro_batches
 from afina.train.loop import Training
-from afina.train.machine import kept_memory
 from afina.types import LabelledExample
 
 Rows = Sequence[tuple[str, str]]

@@ -28,13 +28,13 @@ from afina.methods.blocks import block_list
 from afina.models import flat
 from afina.models.bottom import split
 from afina.models.load import load
+from afina.models.memory import kept_memory
 from afina.models.sources import Base, resolve
 from afina.objectives import Supervised
 from afina.recipe import Train
 from afina.tasks import Classify, Generate
 from afina.train.batches import collate
 from afina.train.bottom import Bottom
-from afina.train.machine import kept_memory
 from afina.train.weights import Weights
 from afina.types import ChatExample, Encoded, LabelledExample, Message, Method, Task
 

@@ -27,12 +27,12 @@ from trl import SFTConfig, SFTTrainer
 from afina.methods import Lora
 from afina.models import flat
 from afina.models.load import DTYPES, load
+from afina.models.memory import kept_memory
 from afina.models.sources import Base, resolve
 from afina.objectives import Supervised
 from afina.recipe import Train
 from afina.tasks import Generate
 from afina.train.batches import collate, micro_batches
-from afina.train.machine import kept_memory
 from afina.train.weights import Weights
 from afina.types import ChatExample, Encoded, Message
 

@@ -24,12 +24,12 @@ from afina.methods import Lora
 from afina.models import flat
 from afina.models.layout import lay_out
 from afina.models.load import Model, load
+from afina.models.memory import kept_memory
 from afina.models.sources import Base, resolve
 from afina.objectives import Supervised
 from afina.recipe import Train
 from afina.tasks import Generate
 from afina.train.batches import collate
-from afina.train.machine import kept_memory
 from afina.train.weights import Weights
 from afina.types import IGNORED, Encoded
 

@@ -15,6 +15,7 @@ from afina.errors import RequestError
 
 if TYPE_CHECKING:
     from afina.data.mend import Redaction
+    from afina.recipe import Recipe
 
 EXAMPLES = (
     "afina check recipe.yaml",
@@ -106,34 +107,34 @@ def verb(
     and between ⟦ and ⟧ elsewhere.
     """
     from afina import flow
-    from afina.cli import draw, draw_data
+    from afina.cli import draw_data
     from afina.recipe import of_task
 
     _refuse_without_fix(fix, {"--remove": remove, "--redact": redact, "--reviewed": reviewed})
-    if review is not None and (fix or out is None):
-        raise RequestError(
-            "the form goes into a new folder of its own",
-            where="--review",
-            do="name one with --out, without --fix",
-        )
+    _refuse_without_folder(review, fix, out)
     asked = of_task(flow.read_recipe(recipe, overrides or (), to.home, several=True), task)
     if show_loss:
-        shown = flow.show_loss(asked, rows, say=to.say)
-        value = {"rows": [draw_data.loss_row(row) for row in shown]}
-        to.answer(value, lambda console: draw.loss_rows(console, shown))
+        _show_loss(to, asked, rows)
         return
-    dataset = flow.check(asked, say=to.say)
+    people = flow.people_of(asked)
+    dataset = flow.check(asked, say=to.say, people=people)
     facts = draw_data.checked(dataset, flow.special_tokens(asked, dataset))
     if against is not None:
         facts |= {"against": flow.against(asked, dataset, against).as_dict()}
     if fix:
         folder = out or recipe.with_name(f"{recipe.stem}-checked")
-        people = flow.read_review(dataset, reviewed) if reviewed else None
+        judged = flow.read_review(dataset, reviewed) if reviewed else None
         done = flow.fix(
-            asked, dataset, folder, remove=remove or (), redact=_kind(redact), reviewed=people
+            asked,
+            dataset,
+            folder,
+            remove=remove or (),
+            redact=_kind(redact),
+            reviewed=judged,
+            people=people,
         )
         facts |= {"fixed": done.as_dict()}
-        facts |= {"reviewed": people.as_dict()} if people else {}
+        facts |= {"reviewed": judged.as_dict()} if judged else {}
     elif out is not None:
         flow.write_findings(dataset, out)
         facts |= {"findings": str(out / "findings.jsonl")}
@@ -141,10 +142,28 @@ def verb(
     to.answer(facts, lambda console: draw_data.check(console, facts))
 
 
+def _show_loss(to: Terminal, recipe: Recipe, count: int) -> None:
+    from afina import flow
+    from afina.cli import draw, draw_data
+
+    shown = flow.show_loss(recipe, count, say=to.say)
+    value = {"rows": [draw_data.loss_row(row) for row in shown]}
+    to.answer(value, lambda console: draw.loss_rows(console, shown))
+
+
 def _kind(redact: Redact | None) -> Redaction | None:
     if redact is None:
         return None
     return "reversible" if redact is Redact.reversible else "final"
+
+
+def _refuse_without_folder(review: int | None, fix: bool, out: Path | None) -> None:
+    if review is not None and (fix or out is None):
+        raise RequestError(
+            "the form goes into a new folder of its own",
+            where="--review",
+            do="name one with --out, without --fix",
+        )
 
 
 def _refuse_without_fix(fix: bool, given: Mapping[str, Any]) -> None:

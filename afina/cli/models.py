@@ -1,4 +1,4 @@
-"""``afina models list|add|show|student``: base models."""
+"""``afina models list|add|show|student|untrained``: base models."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ EXAMPLES = (
     "afina models show HuggingFaceTB/SmolLM2-135M-Instruct",
     "afina models add ./a-folder-or-a-file.gguf",
     "afina models student sentence-transformers/all-MiniLM-L6-v2 --layers 3 --out student",
+    "afina models untrained sentence-transformers/all-MiniLM-L6-v2 --out untrained",
 )
 
 
@@ -30,21 +31,27 @@ class Action(StrEnum):
     add = "add"
     show = "show"
     student = "student"
+    untrained = "untrained"
 
 
 def verb(
     to: Terminal,
-    action: Annotated[Action, typer.Argument(metavar="list|add|show|student", help="What to do.")],
+    action: Annotated[
+        Action, typer.Argument(metavar="list|add|show|student|untrained", help="What to do.")
+    ],
     base: Annotated[
         str | None, typer.Argument(metavar="[BASE]", help="Hub id, folder or .gguf file.")
     ] = None,
     layers: Annotated[
         int | None, typer.Option(help="student: how many of the base's layers it keeps.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="student: the folder to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="student, untrained: the folder to write.")
+    ] = None,
 ) -> None:
     """add fetches a base into this user's cache, so that later runs need no network; student writes a
-    base with fewer of its layers, to be distilled (objective: distill)."""
+    base with fewer of its layers, to be distilled (objective: distill); untrained one of the same shape
+    with random weights, to see what training from scratch gives."""
     from afina.cli import draw_models
     from afina.models.sources import add_base, list_bases, resolve
 
@@ -64,9 +71,11 @@ def verb(
         )
     if action is Action.student:
         found = _student(to, base, layers, out)
+    elif action is Action.untrained and layers is None:
+        found = _untrained(to, base, out)
     elif layers is not None or out is not None:
         raise RequestError(
-            "--layers and --out are for a student",
+            "--layers is for a student, --out for one or for an untrained base",
             where=f"afina models {action.value}",
             do=f"afina models student {base} --layers N --out FOLDER",
         )
@@ -87,6 +96,20 @@ def _student(to: Terminal, name: str, layers: int | None, out: Path | None) -> B
             do=f"afina models student {name} --layers N --out FOLDER",
         )
     make_student(resolve(name, say=to.say), layers, out)
+    return resolve(str(out.absolute()))
+
+
+def _untrained(to: Terminal, name: str, out: Path | None) -> Base:
+    from afina.models.sources import resolve
+    from afina.models.untrained import make_untrained
+
+    if out is None:
+        raise RequestError(
+            "where to?",
+            where="afina models untrained",
+            do=f"afina models untrained {name} --out FOLDER",
+        )
+    make_untrained(resolve(name, say=to.say), out)
     return resolve(str(out.absolute()))
 
 

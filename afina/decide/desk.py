@@ -79,6 +79,16 @@ class Desk:
         asked = self.recipe.retrieval
         return None if asked is None else open_index(asked, self.base, say=self.say)
 
+    @cached_property
+    def untrained(self) -> Bench:
+        """The same bench with a base of the same shape that nobody has trained."""
+        from afina.models.sources import resolve
+        from afina.models.untrained import make_untrained
+
+        folder = self.bench.home / "untrained"
+        make_untrained(self.base, folder, self.recipe.train.seed)
+        return replace(self.bench, base=resolve(str(folder.absolute())))
+
     def sweep_up(self) -> None:
         """Delete what the trials left."""
         shutil.rmtree(self.bench.home, ignore_errors=True)

@@ -39,6 +39,7 @@ class Trial:
     rows: int
     share: float
     folder: Path
+    base: Base
     figures: dict[str, Any]
     losses: tuple[float, ...]
     estimated_seconds: float
@@ -143,6 +144,7 @@ class Bench:
             rows=len(examples),
             share=share,
             folder=run.model_folder,
+            base=self.base,
             figures=figures,
             losses=losses,
             estimated_seconds=plan.estimate.seconds,

@@ -1,4 +1,5 @@
-"""Which trials are made: each wished method, the points of a learning curve, one with passages."""
+"""Which trials are made: each wished method, the points of a learning curve, one with passages, one of
+a network that nobody has trained."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from afina.decide.desk import Desk
 from afina.decide.rows import Rows, shuffled
-from afina.decide.trial import Trial, method_named
+from afina.decide.trial import Bench, Trial, method_named
 from afina.decide.ways import Way
 from afina.decide.words import Said
 from afina.errors import AfinaError, Interrupted
@@ -21,7 +22,8 @@ LEAST_ROWS = 8
 
 
 def make_trials(desk: Desk, curve_only: bool = False) -> tuple[list[Trial], list[Said]]:
-    """The trial of each wished method, the points of the first one's curve, and one with passages.
+    """The trial of each wished method, the points of the first one's curve, one with passages, and one
+    from scratch.
 
     What cannot be trained is told and passed over.
     """
@@ -31,10 +33,16 @@ def make_trials(desk: Desk, curve_only: bool = False) -> tuple[list[Trial], list
     trials: list[Trial] = []
     failed: list[Said] = []
 
-    def attempt(name: str, method: Method | None, rows: Sequence[Example], share: float) -> None:
+    def attempt(
+        name: str,
+        method: Method | None,
+        rows: Sequence[Example],
+        share: float,
+        bench: Callable[[], Bench] = lambda: desk.bench,
+    ) -> None:
         desk.say(f"trial {name}: {len(rows)} rows, {desk.recipe.decide.steps} steps")
         try:
-            trials.append(desk.bench.trial(name, method, rows, share))
+            trials.append(bench().trial(name, method, rows, share))
         except Interrupted:
             raise
         except AfinaError as error:
@@ -55,6 +63,9 @@ def make_trials(desk: Desk, curve_only: bool = False) -> tuple[list[Trial], list
         rag = _reader(desk)
         with_passages = [rag.example(row) for row in desk.rows.train]
         attempt(f"{trials[0].name}_rag", first, with_passages, 1.0)
+    if desk.recipe.decide.from_scratch and not curve_only:
+        full = method_named(desk.recipe, "full")
+        attempt("from_scratch", full, desk.rows.train, 1.0, lambda: desk.untrained)
     return trials, failed
 
 
@@ -90,7 +101,7 @@ def tuned_ways(desk: Desk, trials: Sequence[Trial]) -> list[Way]:
 
     def opener(trial: Trial) -> Callable[[], Any]:
         def plain() -> Any:
-            return TunedModel.open(trial.folder, base=desk.base, name=trial.name)
+            return TunedModel.open(trial.folder, base=trial.base, name=trial.name)
 
         def grounded() -> Any:
             from afina.baselines.rag import ground

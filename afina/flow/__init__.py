@@ -12,6 +12,7 @@ from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, try_expectations, write_html
 from afina.flow.mending import against, fix, restore, write_findings
 from afina.flow.passages import as_asked
+from afina.flow.people import people_of
 from afina.flow.preparing import LossRow, Prepared, check, prepare, show_loss, special_tokens
 from afina.flow.promoting import promote
 from afina.flow.record import candidates_of, recipe_of, reopen_datasets
@@ -34,6 +35,7 @@ __all__ = [
     "gate_says_no",
     "located",
     "outcome_of",
+    "people_of",
     "prepare",
     "promote",
     "read_forms",

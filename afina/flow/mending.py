@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.data.against import Comparison
     from afina.data.mend import Mended, Redaction
+    from afina.data.personal import People
 
 
 def fix(
@@ -26,8 +27,10 @@ def fix(
     remove: Sequence[str] = (),
     redact: Redaction | None = None,
     reviewed: Reviewed | None = None,
+    people: People | None = None,
 ) -> Mended:
-    """Write the cleaned files and the lists into a new folder. ``dataset`` is that of ``check``."""
+    """Write the cleaned files and the lists into a new folder. ``dataset`` is that of ``check``, and
+    ``people`` what it found names by."""
     from afina.data.mend import mend
 
     done = mend(
@@ -38,7 +41,7 @@ def fix(
         remove=remove,
         redact=redact,
         reviewed=reviewed.changes if reviewed else None,
-        people=people_of(recipe),
+        people=people or people_of(recipe) if redact else None,
     )
     _write_findings(dataset, folder)
     if reviewed is not None:

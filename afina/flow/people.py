@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,9 @@ _PIECE = re.compile(r"\S+(?:[^\S\n]+\S+){0,59}")
 
 def people_of(recipe: Recipe) -> People | None:
     """Finds names by the run of ``data.names``; None where the recipe names none.
+
+    What it was asked once it does not ask the model again: whoever looks at the same texts twice keeps
+    it, and the model with it.
 
     Raises RunError for a folder without a finished run, RecipeError for one that finds no people.
     """
@@ -53,7 +55,6 @@ class _Finder:
         return [self._known[text] for text in texts]
 
 
-@lru_cache(maxsize=1)  # the check and the redaction after it ask the same texts
 def _opened(folder: str) -> _Finder:
     from afina.models.predictor import TunedModel
     from afina.tasks import Tag

@@ -20,6 +20,7 @@ from afina.types import Derived, Example
 if TYPE_CHECKING:
     from afina.data import Dataset
     from afina.data.augment import Made
+    from afina.data.personal import People
     from afina.models.render import ChatRenderer
     from afina.models.sources import Base
     from afina.train.machine import Machine
@@ -78,10 +79,11 @@ class LossRow:
     loss_tokens: int
 
 
-def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
+def check(recipe: Recipe, *, say: Say = silent, people: People | None = None) -> Dataset:
     """Read, examine and split the data, with lengths in tokens of the recipe's base.
 
     The base is fetched when the rows have been read: what is wrong with them is told at once.
+    ``people``: ``people_of`` the recipe, from who needs it again afterwards.
     """
     from afina.data import prepare
     from afina.models.context import base_of
@@ -100,7 +102,7 @@ def check(recipe: Recipe, *, say: Say = silent) -> Dataset:
         fields=recipe.fields,
         count_tokens=lambda e: task.length(e, renderer()),
         thorough=True,
-        people=people_of(recipe),
+        people=people or people_of(recipe),
     )
     said = dataset.task.remarks((*dataset.train, *dataset.validation), renderer())
     notes = (*dataset.check.notes, *said)

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
 
+from afina.models.fused import fuse_where
 from afina.models.lora_linear import allows, input_slope, parts, product, update_slopes
 
 ACTIVATIONS: dict[str, tuple[Callable[..., torch.Tensor], Callable[..., torch.Tensor]]] = {
@@ -70,12 +70,7 @@ class GatedProduct(torch.autograd.Function):
 
 def fuse(module: nn.Module) -> int:
     """Give every gated layer that allows it this forward pass; returns how many got it."""
-    count = 0
-    for layer in module.modules():
-        if _allows(layer):
-            layer.forward = MethodType(_forward, layer)
-            count += 1
-    return count
+    return fuse_where(module, _allows, _forward)
 
 
 @torch.no_grad()

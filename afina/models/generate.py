@@ -17,11 +17,12 @@ from afina.models.decoder import Decoder, Prefix, core_of, shared_length, work_p
 from afina.models.detokenise import StopText, TextStream
 from afina.models.draw import Drawn, check_sampling, draw, generator_for
 from afina.models.load import Model
+from afina.models.memory import kept_memory
 from afina.models.sampling import Piece, Sampling
 from afina.models.seq2seq import SourceDecoder
 from afina.tasks import Transform
 
-ROWS_AT_ONCE = 32
+ROWS_AT_ONCE = 96
 """Rows of a batch where nothing else is asked."""
 TOKENS_AT_ONCE = 32_768
 """Most columns × rows of a batch: bounds the memory of keys and values."""
@@ -109,10 +110,12 @@ def generate(
     shared = 0 if model.task.reads_source else shared_length(prompts)
     prefix = work_prefix(model, prompts[0][:shared])
     order = sorted(range(len(rows)), key=lambda i: -len(rows[i].prompt))
-    while order:
-        size = _rows_that_fit(rows[order[0]], batch_size or ROWS_AT_ONCE)
-        _write(model, [rows[i] for i in order[:size]], sampling, prefix)
-        order = order[size:]
+    with kept_memory() as trim_memory:
+        while order:
+            size = _rows_that_fit(rows[order[0]], batch_size or ROWS_AT_ONCE)
+            _write(model, [rows[i] for i in order[:size]], sampling, prefix)
+            order = order[size:]
+            trim_memory()
     return [_written(model, row) for row in rows]
 
 

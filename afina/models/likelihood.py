@@ -14,6 +14,7 @@ from afina.errors import ModelError
 from afina.models.decoder import continued, shared_length, work_prefix
 from afina.models.load import Model
 from afina.models.masked import MaskedNetwork, Masker
+from afina.models.memory import kept_memory
 from afina.types import IGNORED, Batch, Encoded
 
 ROWS_AT_ONCE = 32
@@ -60,6 +61,7 @@ def check_fits(model: Model, rows: Sequence[Sequence[int]], names: Sequence[str]
             )
 
 
+@kept_memory()
 @torch.inference_mode()
 def answer_losses(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
     """For each row: the negative log-probability of its targets in nats, and their number."""
@@ -103,6 +105,7 @@ def summed_losses(
     return [(sum(nats for nats, _ in row), sum(count for _, count in row)) for row in own]
 
 
+@kept_memory()
 @torch.inference_mode()
 def answer_losses_behind_head(model: Model, rows: Sequence[Encoded]) -> list[tuple[float, int]]:
     """As ``answer_losses``, for rows that begin alike (a long prompt): the beginning is worked once.
@@ -128,6 +131,7 @@ def answer_losses_behind_head(model: Model, rows: Sequence[Encoded]) -> list[tup
     return result
 
 
+@kept_memory()
 @torch.inference_mode()
 def label_scores(
     model: Model, rows: Sequence[Sequence[int]], batch_size: int | None = None

@@ -9,11 +9,12 @@ made it. ``train.exact: true`` leaves it out.
 
 from __future__ import annotations
 
-from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
+
+from afina.models.fused import fuse_where
 
 Parts = tuple[torch.Tensor, torch.Tensor | None, torch.Tensor, torch.Tensor, float]
 
@@ -81,12 +82,7 @@ class LoraProduct(torch.autograd.Function):
 
 def fuse(module: nn.Module) -> int:
     """Give every layer that allows it the joined product; returns how many got it."""
-    count = 0
-    for layer in module.modules():
-        if allows(layer):
-            layer.forward = MethodType(_forward, layer)
-            count += 1
-    return count
+    return fuse_where(module, allows, _forward)
 
 
 def allows(layer: Any) -> bool:

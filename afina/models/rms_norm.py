@@ -9,11 +9,12 @@ weight. ``train.exact: true`` leaves it out.
 
 from __future__ import annotations
 
-from types import MethodType
 from typing import Any
 
 import torch
 from torch import nn
+
+from afina.models.fused import fuse_where
 
 
 class RmsNorm(torch.autograd.Function):
@@ -38,12 +39,7 @@ class RmsNorm(torch.autograd.Function):
 
 def fuse(module: nn.Module) -> int:
     """Give every norm that allows it this forward pass; returns how many got it."""
-    count = 0
-    for layer in module.modules():
-        if type(layer).__name__.endswith("RMSNorm") and _allows(layer):
-            layer.forward = MethodType(_forward, layer)
-            count += 1
-    return count
+    return fuse_where(module, _allows, _forward)
 
 
 def _epsilon(layer: Any) -> float | None:
@@ -54,6 +50,8 @@ def _epsilon(layer: Any) -> float | None:
 @torch.no_grad()
 def _allows(layer: Any) -> bool:
     weight, epsilon = getattr(layer, "weight", None), _epsilon(layer)
+    if not type(layer).__name__.endswith("RMSNorm"):
+        return False
     if not isinstance(weight, nn.Parameter) or weight.requires_grad or epsilon is None:
         return False
     if weight.ndim != 1 or weight.device.type != "cpu":

@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from afina.errors import ModelError, RequestError
 from afina.models import structure
-from afina.models.base_cache import CARD
+from afina.models.made import write_made
 from afina.models.safe import INDEX, SINGLE, Checked, check_folder
-from afina.models.safe_config import CONFIG
 from afina.models.sources import Base
 from afina.store import durable
-from afina.store.disk import storing
-from afina.store.folders import place, staged
 
 _LAYER = re.compile(r"(.*?)\.(\d+)\.(.+)")
-_TEXT = frozenset({".json", ".txt", ".model", ".jinja", ".md", ""})
-"""Endings of the files that go with the weights: tokenizer, template, pooling, licence."""
 
 
 def make_student(base: Base, layers: int, folder: Path) -> None:
@@ -41,28 +36,16 @@ def make_student(base: Base, layers: int, folder: Path) -> None:
             where="--layers",
             do=f"from 1 to {base.layers - 1}; half of them is usual",
         )
-    if folder.exists():
-        raise RequestError(
-            "it is there already", where=str(folder), do="name a folder that is not there yet"
-        )
     kept = spread(base.layers, layers)
     checked = check_folder(base.folder)
-    home = _layers_of(checked, base)
-    with storing(folder, "write"):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    durable.require_free(folder.parent, base.bytes, "the student")
-    with staged(folder) as stage:
-        with storing(folder, "write"):
-            _write_weights(checked, home, kept, stage)
-            _copy_rest(checked, stage)
-        durable.write_json(stage / CONFIG, _config(checked, kept))
-        card = {
-            "source": f"layers {', '.join(map(str, kept))} of {base.layers} of {base.name}",
-            "licence": base.licence,
-            "licence_note": base.licence_note,
-        }
-        durable.write_json(stage / CARD, card)
-        place(stage, folder)
+    write_made(
+        base,
+        folder,
+        partial(_write_weights, checked, _layers_of(checked, base), kept),
+        _config(checked, kept),
+        source=f"layers {', '.join(map(str, kept))} of {base.layers} of {base.name}",
+        needs=base.bytes,
+    )
 
 
 def spread(depth: int, count: int) -> tuple[int, ...]:
@@ -114,16 +97,6 @@ def _renamed(name: str, home: str, kept: tuple[int, ...]) -> str | None:
         return name
     number = int(found[2])
     return f"{home}.{kept.index(number)}.{found[3]}" if number in kept else None
-
-
-def _copy_rest(checked: Checked, stage: Path) -> None:
-    """The tokenizer, the template, the pooling, the licence; not what is written anew."""
-    made_anew = {CONFIG, CARD, INDEX}
-    for path in (*checked.folder.iterdir(), *checked.folder.glob("*/*")):
-        name = path.relative_to(checked.folder)
-        if path.is_file() and path.suffix in _TEXT and name.as_posix() not in made_anew:
-            (stage / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(path, stage / name)
 
 
 def _config(checked: Checked, kept: tuple[int, ...]) -> Mapping[str, Any]:

@@ -56,6 +56,9 @@ class Decide(Knobs):
     """Most validation rows that all ways are measured on."""
     steps: int = Field(40, ge=1, le=100_000)
     """Optimiser steps of each trial."""
+    from_scratch: bool = False
+    """Whether a network of the base's shape with random weights gets a trial of its own, all of it
+    trained: what the base's own training is worth to this task."""
     shares: tuple[float, ...] = (0.1, 0.25, 0.5, 1.0)
     """Shares of the training rows that make the learning curve."""
     latency_rows: int = Field(10, ge=1, le=1000)

@@ -62,7 +62,9 @@ def refuse_tasks(recipe: Recipe) -> None:
     given = [key for key in ("task", "data", "goal") if getattr(recipe, key) is not None]
     heads = {name: part.task.head == "tokens" for name, part in parts.items()}
     reads = {part.task.reads_source for part in parts.values()}
-    drawn = [name for name, view in split(recipe).items() if view.objective.rewrites_rows]
+    drawn = [
+        (n, view.objective) for n, view in split(recipe).items() if view.objective.rewrites_rows
+    ]
     weights = [name for name, part in parts.items() if part.weight is not None]
     reason = ""
     if given:
@@ -77,8 +79,8 @@ def refuse_tasks(recipe: Recipe) -> None:
         )
     elif drawn:
         reason = (
-            f"{drawn[0]} is learned by objective: policy, whose best weights are those with the highest "
-            "reward; those of several tasks have the lowest loss: such a task learns alone"
+            f"{drawn[0][0]} is learned by objective: {drawn[0][1].name}, whose best weights are those "
+            "with the highest reward; those of several have the lowest loss: such a task learns alone"
         )
     elif recipe.retrieval is not None:
         reason = "retrieval is for a recipe of one task"

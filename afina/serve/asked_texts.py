@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -13,26 +13,29 @@ from afina.types import Input, Message
 MAX_INPUTS = 2048
 
 
-class TextsRequest(Body):
-    """What embeddings and labels share: one text, or several."""
+One = TypeVar("One")
+
+
+class OneOrMore(Body, Generic[One]):
+    """What these requests share: a model, and one thing to look at or a list of them."""
 
     ignored: ClassVar[frozenset[str]] = frozenset({"user"})
 
     model: Text
-    input: Text | Annotated[list[Text], Field(min_length=1, max_length=MAX_INPUTS)]
+    input: One | Annotated[list[One], Field(min_length=1, max_length=MAX_INPUTS)]
 
     @property
     def param(self) -> str:
-        """Where a text stands in the request; ``{}`` is its place in the list."""
-        return "input" if isinstance(self.input, str) else "input.{}"
+        """Where one of them stands in the request; ``{}`` is its place in the list."""
+        return "input.{}" if isinstance(self.input, list) else "input"
 
     @property
-    def texts(self) -> tuple[str, ...]:
-        """The texts."""
-        return (self.input,) if isinstance(self.input, str) else tuple(self.input)
+    def given(self) -> list[One]:
+        """All of them."""
+        return self.input if isinstance(self.input, list) else [self.input]
 
 
-class EmbeddingRequest(TextsRequest):
+class EmbeddingRequest(OneOrMore[Text]):
     """``POST /v1/embeddings``."""
 
     encoding_format: Literal["float", "base64"] | None = None
@@ -60,32 +63,17 @@ class TextPair(Body):
     text_b: Text
 
 
-class JudgedRequest(Body):
+class JudgedRequest(OneOrMore[Text | TextPair]):
     """``POST /v1/regress``, and what the routes share that judge texts or pairs of them."""
-
-    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
-
-    model: Text
-    input: (
-        Text
-        | TextPair
-        | Annotated[list[Text | TextPair], Field(min_length=1, max_length=MAX_INPUTS)]
-    )
-
-    @property
-    def param(self) -> str:
-        """Where a text stands in the request; ``{}`` is its place in the list."""
-        return "input.{}" if isinstance(self.input, list) else "input"
 
     @property
     def inputs(self) -> tuple[Input, ...]:
         """What is asked, as a model knows it."""
-        given = self.input if isinstance(self.input, list) else [self.input]
         return tuple(
             Input((Message("user", one),))
             if isinstance(one, str)
             else Input((Message("user", one.text),), second=one.text_b)
-            for one in given
+            for one in self.given
         )
 
 
@@ -105,19 +93,13 @@ class Question(Body):
     context: Text
 
 
-class AnswerRequest(Body):
+class AnswerRequest(OneOrMore[Question]):
     """``POST /v1/answer``."""
-
-    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
-
-    model: Text
-    input: Question | Annotated[list[Question], Field(min_length=1, max_length=MAX_INPUTS)]
 
     @property
     def inputs(self) -> tuple[Input, ...]:
         """What is asked, as a model knows it."""
-        given = self.input if isinstance(self.input, list) else [self.input]
-        return tuple(Input((Message("user", o.question),), context=o.context) for o in given)
+        return tuple(Input((Message("user", o.question),), context=o.context) for o in self.given)
 
 
 class Judgement(Body):
@@ -126,24 +108,13 @@ class Judgement(Body):
     messages: list[AskedMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
 
 
-class ScoreRequest(Body):
+class ScoreRequest(OneOrMore[Judgement]):
     """``POST /v1/score``."""
-
-    ignored: ClassVar[frozenset[str]] = frozenset({"user"})
-
-    model: Text
-    input: Judgement | Annotated[list[Judgement], Field(min_length=1, max_length=MAX_INPUTS)]
-
-    @property
-    def param(self) -> str:
-        """Where a conversation stands in the request; ``{}`` is its place in the list."""
-        return "input.{}" if isinstance(self.input, list) else "input"
 
     @property
     def inputs(self) -> tuple[Input, ...]:
         """What is asked, as a model knows it."""
-        given = self.input if isinstance(self.input, list) else [self.input]
-        return tuple(Input(tuple(m.message for m in one.messages)) for one in given)
+        return tuple(Input(tuple(m.message for m in one.messages)) for one in self.given)
 
 
 class ClassifyRequest(JudgedRequest):

@@ -35,9 +35,9 @@ async def embeddings(request: Request, house: House) -> Response:
 
 async def _embeddings(house: House, model: ServedModel, asked: EmbeddingRequest) -> dict[str, Any]:
     with house.worker.admitted():
-        tokens = await measured(house, model, asked.texts, asked.param)
+        tokens = await measured(house, model, asked.given, asked.param)
         use = asked.input_type or "query"
-        vectors = await in_turns(house, asked.texts, lambda texts: model.embed(texts, use))
+        vectors = await in_turns(house, asked.given, lambda texts: model.embed(texts, use))
     for vector in vectors:
         _check_size(vector, asked.dimensions)
         check_finite(vector)

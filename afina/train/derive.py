@@ -21,6 +21,9 @@ CPU_PASS_TOKENS = 4096
 """Tokens of one forward pass on a CPU, from which larger passes are no faster."""
 GPU_PASS_TOKENS = 16384
 KINDS = {"encoder": "encoders", "decoder": "decoders", "seq2seq": "encoder-decoders"}
+SMALL, MANY_ROWS, GENTLEST = 50_000_000, 8_000, 0.25
+"""A fitted head knows what the frozen vectors tell; with few rows the usual rate of a small base shakes
+that away and does not win it back (docs/measured.md)."""
 FLAT_GAIN = 1.05
 """How many times fewer tokens a flat line must have to be taken."""
 
@@ -141,7 +144,7 @@ def derive_train(
         "batch_size": batch,
         "epochs": max(epochs, -(-steps // per_epoch)),
         "max_steps": steps,
-        **_derive_rates(book, recipe, task, method, base),
+        **_derive_rates(book, recipe, task, method, base, count),
         **_derive_arithmetic(book, recipe, machine),
         "micro_batch_size": size,
         "flat": _derive_flat(book, recipe, task, method, base, rows, (batch, size), machine),
@@ -158,7 +161,7 @@ def _usual_mixing(recipe: Recipe) -> str:
 
 
 def _derive_rates(
-    book: Book, recipe: Recipe, task: Task, method: Method, base: Base
+    book: Book, recipe: Recipe, task: Task, method: Method, base: Base, rows: int
 ) -> dict[str, float]:
     train = recipe.train
     objective = min((v.objective for v in recipe.parts.values()), key=lambda o: o.rate_share)
@@ -166,6 +169,11 @@ def _derive_rates(
     if objective.rate_share != 1.0:
         rate *= objective.rate_share
         why = f"{why}, times {objective.rate_share:g} for objective {objective.name}"
+    fitted = isinstance(task, Pooled) and task.head_start == "fitted"
+    gentle = max(GENTLEST, rows / MANY_ROWS)
+    if fitted and not method.adapter and base.parameters <= SMALL and gentle < 1.0:
+        rate *= gentle
+        why = f"{why}, times {gentle:.2f}: {rows:,} rows under a head that begins fitted to them"
     rate = book.take("train.learning_rate", train.learning_rate, rate, why)
     head_rate = rate
     if task.outputs:

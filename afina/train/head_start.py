@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import torch
 
 from afina.models.load import Model
+from afina.models.memory import kept_memory
 from afina.models.network import LabelNetwork
 from afina.train.answered import Answered
 from afina.train.batches import collate, micro_batches
 from afina.train.bottom import Bottom
-from afina.train.machine import kept_memory
 from afina.types import Batch, Encoded, Objective, Targets
 
 DECAY = 3e-3

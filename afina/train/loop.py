@@ -18,6 +18,7 @@ import torch
 from afina.errors import Interrupted, TrainingError
 from afina.models.load import DTYPES, Model, load
 from afina.models.masked import MaskedNetwork, Masker
+from afina.models.memory import kept_memory
 from afina.models.render import ChatRenderer
 from afina.models.shelf import Shelf
 from afina.models.sources import Base
@@ -28,7 +29,7 @@ from afina.train.batches import loss_tokens, micro_batches
 from afina.train.bottom import find_bottom
 from afina.train.gradients import accumulate
 from afina.train.head_start import fit_head
-from afina.train.machine import MemoryPeak, kept_memory
+from afina.train.machine import MemoryPeak
 from afina.train.observe import observed, surveyed
 from afina.train.overfitting import overfitting
 from afina.train.plan import Plan

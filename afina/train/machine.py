@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from afina.errors import MachineError
-
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
-"""Options of glibc's ``mallopt``, from its malloc.h."""
 
 
 @dataclass(frozen=True)
@@ -145,29 +139,3 @@ class MemoryPeak:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-@contextmanager
-def kept_memory() -> Iterator[Callable[[], object]]:
-    """While it lasts, memory that a step has used stays with this process for the next one.
-
-    glibc hands every large block back to the system when it is freed, so each step would pay for
-    fresh pages: about a fifth of a step of a small model on two cores. What is yielded gives back
-    what lies unused at that moment: steps of ever other lengths leave holes, so it is called now and
-    then. Assumes glibc; elsewhere all of it does nothing. Afterwards glibc's own thresholds hold
-    again and the memory is given back.
-    """
-    try:
-        library = ctypes.CDLL(None)
-        set_option, trim = library.mallopt, library.malloc_trim
-    except (OSError, AttributeError):  # another C library
-        yield lambda: None
-        return
-    set_option(M_MMAP_MAX, 0)
-    set_option(M_TRIM_THRESHOLD, 2**31 - 1)
-    try:
-        yield lambda: trim(0)
-    finally:
-        set_option(M_MMAP_MAX, 65_536)
-        set_option(M_TRIM_THRESHOLD, 128 * 1024)
-        trim(0)

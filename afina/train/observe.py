@@ -13,9 +13,9 @@ from dataclasses import replace
 import torch
 
 from afina.models.load import Model
+from afina.models.memory import kept_memory
 from afina.train.batches import collate
 from afina.train.bottom import Bottom
-from afina.train.machine import kept_memory
 from afina.train.rows import Rows
 from afina.types import Batch, Encoded, Objective, Targets
 

@@ -176,6 +176,17 @@ def test_go_ends_with_zero_and_what_cannot_be_is_told(classify: Path) -> None:
     assert "is an encoder" in ways["few_shot_nearest"]["error"]
 
 
+def test_a_network_that_nobody_has_trained_is_tried_beside_the_base(classify: Path) -> None:
+    words = ["decide.from_scratch=true", "decide.ways=[majority]", "decide.shares=[1.0]"]
+    _, found = decided(classify, *(word for one in words for word in ("-s", one)))
+    tuned, scratch = found["trials"]
+    assert (tuned["name"], scratch["name"]) == ("tuned_full", "from_scratch")
+    assert scratch["method"] == "full" and scratch["rows"] == tuned["rows"]
+    assert scratch["losses"] != tuned["losses"]
+    ways = {way["name"]: way for way in found["ways"]}
+    assert ways["from_scratch"]["kind"] == "tuned" and ways["from_scratch"]["scores"]["accuracy"]
+
+
 def test_one_part_alone(classify: Path) -> None:
     kept = list((classify.parent / "home").rglob("decision.json"))
     code, curve = decided(classify, "--curve", "-s", "decide.steps=1", "-s", "goal.at_least=0.99")

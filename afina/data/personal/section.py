@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from afina.data.content import named_texts
 from afina.data.findings import Finding, Placed, Section
-from afina.data.personal.scan import People, masked, plain, scan
+from afina.data.personal.scan import People, Stretch, masked, plain, scan
 
 
 def find(
@@ -20,11 +20,10 @@ def find(
     findings: list[Finding] = []
     counts: Counter[str] = Counter()
     held: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    if people is not None:  # together, as models like them
-        people([text for row in rows for _, text in named_texts(row.example)])
+    names = _names(rows, people) if people else {}
     for row in rows:
         for column, text in named_texts(row.example):
-            for hit in scan(text, people([text])[0] if people else ()):
+            for hit in scan(text, names.get(text, ())):
                 value = text[hit.start : hit.end]
                 counts[hit.kind] += 1
                 held[row.part].add((hit.kind, plain(hit.kind, value)))
@@ -40,3 +39,9 @@ def find(
                 )
     section = Section({"values": dict(sorted(counts.items()))}, findings)
     return section, {part: frozenset(values) for part, values in held.items()}
+
+
+def _names(rows: Sequence[Placed], people: People) -> dict[str, Sequence[Stretch]]:
+    """Where each text names people; all are asked together, as models like them."""
+    texts = list(dict.fromkeys(text for row in rows for _, text in named_texts(row.example)))
+    return dict(zip(texts, people(texts), strict=True))
