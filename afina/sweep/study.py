@@ -24,7 +24,9 @@ MOST_TRIES = 2
 AT_RANDOM = 5
 """Trials drawn at random before the others follow from them."""
 PRUNED_AT = (LOOKS // 4, LOOKS // 2)
-"""The looks at which only the better half goes on (successive halving, arXiv 1810.05934)."""
+"""The looks at which only the best go on (successive halving without waiting, arXiv 1810.05934)."""
+ONE_IN = 3
+"""Of so many that came to a look, one goes on."""
 LEAST_FOR_IMPORTANCE = 10
 PLACE, TRIES, RETRIES = "place", "tries", "retries"
 
@@ -81,7 +83,7 @@ class Study:
         trial.set_user_attr(TRIES, trial.user_attrs.get(TRIES, 1) - 1)
 
     def goes_on(self, trial: Trial, look: int, value: float) -> bool:
-        """Note what a trial has come to; whether it is among the better half of those seen so far.
+        """Note what a trial has come to; whether it is among the best third of those seen so far.
 
         Of several evaluations in one part of the steps, the first counts.
         """
@@ -94,7 +96,7 @@ class Study:
         value = noted.get(look, value)
         seen = [t.intermediate_values.get(look) for t in self._counted() if t.number != own]
         better = sum(1 for other in seen if other is not None and other > value)
-        return better < max(1, (1 + sum(other is not None for other in seen)) // 2)
+        return better < max(1, (1 + sum(other is not None for other in seen)) // ONE_IN)
 
     @property
     def over(self) -> int:
