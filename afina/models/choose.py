@@ -17,10 +17,13 @@ from afina.errors import RequestError
 from afina.models.cache import takes_cache
 from afina.models.decoder import Decoder, core_of, shared_length, work_prefix
 from afina.models.generate import ROWS_AT_ONCE, TOKENS_AT_ONCE, check_prompt
-from afina.models.likelihood import LOGITS_AT_ONCE, answer_losses
+from afina.models.likelihood import answer_losses
 from afina.models.load import Model
 from afina.models.virtual import virtual_tokens
 from afina.types import IGNORED, Encoded
+
+LOGITS_AT_ONCE = 2**26
+"""Most scores (tokens × vocabulary) in memory at once."""
 
 
 @dataclass(frozen=True)

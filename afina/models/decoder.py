@@ -16,9 +16,10 @@ import torch
 
 from afina.models.cache import KeyValueCache, takes_cache
 from afina.models.load import Model
-from afina.models.network import TokenNetwork
+from afina.models.network import TokenNetwork, logprobs_of_head, plain_head, plain_logprobs
 from afina.models.seq2seq import SourceNetwork
 from afina.models.virtual import fill, virtual_tokens
+from afina.types import IGNORED
 
 SHORTEST_PREFIX = 16
 """Tokens from which a shared beginning is worth a run of its own."""
@@ -170,22 +171,30 @@ class Decoder:
 
 
 @torch.inference_mode()
-def continued(model: Model, prefix: Prefix, ids: torch.Tensor) -> torch.Tensor:
-    """Float32 logits [B, T, V] of right-padded ids [B, T] that each follow the prefix."""
+def continued(
+    model: Model, prefix: Prefix, ids: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Log-probabilities [N], float32, of the targets [B, T] that are not ``IGNORED``, each behind its
+    token of the right-padded ids [B, T], which follow the prefix in every row."""
     core = core_of(model)
     done, (rows, width) = prefix.columns, ids.shape
     options: dict[str, Any] = {}
     if Decoder.takes_positions(core):
         columns = torch.arange(done, done + width, device=ids.device)
         options["position_ids"] = columns.expand(rows, width)
-    logits: torch.Tensor = core(
+    counted = targets != IGNORED
+    body = core.base_model if plain_head(core.config) else core
+    out = body(
         input_ids=ids,
         attention_mask=torch.ones(rows, done + width, dtype=torch.long, device=ids.device),
         past_key_values=prefix.cache.shifted([0] * rows, done + width),
         use_cache=True,
         **options,
-    ).logits
-    return logits.float()
+    )
+    if body is core:
+        return plain_logprobs(out.logits[counted], targets[counted])
+    states = out.last_hidden_state[counted]
+    return logprobs_of_head(states, targets[counted], core.get_output_embeddings())
 
 
 def core_of(model: Model) -> Any:

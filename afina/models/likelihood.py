@@ -20,8 +20,6 @@ from afina.types import IGNORED, Batch, Encoded
 ROWS_AT_ONCE = 32
 TOKENS_AT_ONCE = 8192
 """Most padded tokens of a forward pass."""
-LOGITS_AT_ONCE = 2**26
-"""Most scores (tokens × vocabulary) in memory at once."""
 
 
 def like_lengths(
@@ -119,15 +117,16 @@ def answer_losses_behind_head(model: Model, rows: Sequence[Encoded]) -> list[tup
         return answer_losses(model, rows)
     result: list[tuple[float, int]] = [(0.0, 0)] * len(rows)
     tails = [row.ids[shared:] for row in rows]
-    tokens = min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.base.vocabulary)
-    for part in like_lengths([len(t) for t in tails], ROWS_AT_ONCE, tokens):
+    for part in like_lengths([len(t) for t in tails]):
         ids, _ = padded([tails[i] for i in part], model.device)
-        scores = continued(model, prefix, ids).log_softmax(-1)
+        targets = torch.full_like(ids, IGNORED)
         for place, i in enumerate(part):
-            wanted = torch.tensor(rows[i].targets[shared + 1 :], device=model.device)
-            counted = (wanted != IGNORED).nonzero()[:, 0]
-            values = scores[place, counted, wanted[counted]].double()
-            result[i] = (-float(values.sum()), len(counted))
+            wanted = torch.tensor(rows[i].targets[shared + 1 :])
+            targets[place, : len(wanted)] = wanted
+        counts = (targets != IGNORED).sum(1).tolist()
+        values = continued(model, prefix, ids, targets).double().cpu()
+        for i, own in zip(part, values.split(counts), strict=True):
+            result[i] = (-float(own.sum()), len(own))
     return result
 
 

@@ -145,7 +145,7 @@ class TokenNetwork(Body):
         wanted = batch.targets[:, 1:]
         counted = wanted != IGNORED
         targets = wanted[counted]
-        if not _plain_head(self.core.config):
+        if not plain_head(self.core.config):
             logits = self.run(batch.ids, batch=batch).logits
             return plain_logprobs(logits[:, :-1][counted], targets)
         states = self._flat_states(batch, counted)
@@ -158,7 +158,7 @@ class TokenNetwork(Body):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Tokens [N, K] at each target in the loss, and their log-probabilities [N, K], float32."""
         counted = batch.targets[:, 1:] != IGNORED
-        if _plain_head(self.core.config):
+        if plain_head(self.core.config):
             states = self._flat_states(batch, counted)
             if states is None:
                 states = self.hidden(batch)[:, :-1][counted]
@@ -375,7 +375,7 @@ def plain_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return -nn.functional.cross_entropy(logits.float(), targets, reduction="none")
 
 
-def _plain_head(config: Any) -> bool:
+def plain_head(config: Any) -> bool:
     """Whether logits are just head(states): some families cap or scale them."""
     return not any(
         getattr(config, name, None)
