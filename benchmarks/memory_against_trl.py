@@ -1,6 +1,6 @@
 """Peak resident memory of LoRA fine-tuning on the CPU: Afina against TRL's SFTTrainer.
 
-    python benchmarks/memory_against_trl.py [--steps 4] [--threads 2]
+    python benchmarks/memory_against_trl.py [--steps 8] [--threads 2]
 
 The work of ``lora_against_trl.py``, each arm in a process of its own from the loading of the base to the
 last step; the peak is what the kernel counted for the process (VmHWM). Memory that Python, PyTorch and
@@ -60,7 +60,7 @@ def run(name: str, steps: int, threads: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--arm", choices=ARMS)
     arguments = parser.parse_args()

@@ -20,6 +20,7 @@ VERBS: dict[str, dict[str, str]] = {
     "Prepare": {
         "new": "Write a first recipe for a file of examples.",
         "check": "Read the data of a recipe and say what is in it, and what is wrong with it.",
+        "label": "Have people label texts: a form of the most telling ones, and rows of their answers.",
         "restore": "Put personal data back into a redacted file, with its keys.",
         "decide": "Measure prompts, documents and short trials: is fine-tuning the way?",
         "plan": "Show every derived value with its reason, and what the run will cost.",

@@ -12,7 +12,7 @@ from afina.errors import DataError, ModelError, RequestError
 from afina.evaluate import notes as remarks
 from afina.evaluate.asking import Further, Measured, Say, measure
 from afina.evaluate.expectations import Expectations
-from afina.evaluate.finding import Material
+from afina.evaluate.finding import Material, Rate
 from afina.evaluate.findings import further_questions, look
 from afina.evaluate.intervals import interval, resample, total
 from afina.evaluate.labels import class_counting, confusion, per_class
@@ -52,6 +52,7 @@ def evaluate(
     changed: Sequence[Statement] = (),
     probed: Sequence[Pair] = (),
     thresholds: Sequence[Mapping[str, Any]] = (),
+    rate: Rate | None = None,
     say: Say = lambda _: None,
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
@@ -59,7 +60,8 @@ def evaluate(
     ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
     sealed rows that are too long to be in ``test``. ``changed``: how the rule differs from the one that
     was written down before training. ``probed``: the base and the tuned model, and what both are asked.
-    ``thresholds``: how those of the tuned model were chosen. A baseline's AfinaError is carried in the
+    ``thresholds``: how those of the tuned model were chosen. ``rate``: the reward that it learned by. A
+    baseline's AfinaError is carried in the
     report as a failure, the tuned model's is raised. Raises DataError for an empty test, ModelError for
     a wrong number of answers, RecipeError for a scorer that does not fit.
     """
@@ -74,7 +76,7 @@ def evaluate(
     classes, confusions = _by_class(measured, task, test, golds)
     samples, samples_rule = draw(measured, test, golds, task, tuned, settings.samples, seed)
     costs = {m.name: m.costs for m in measured if m.failure is None}
-    about = (test, golds, task, measured, tuned, scorers[0], figures, settings, seed, further)
+    about = (test, golds, task, measured, tuned, scorers[0], figures, settings, seed, further, rate)
     material = Material(*about)
     weighed = compared(task, golds, material.own.answers, thresholds)
     return _report(

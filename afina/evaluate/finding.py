@@ -6,7 +6,7 @@ which it is. What stands behind one is a file of its own; ``findings`` lists the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,10 @@ from afina.evaluate.asking import Further, Measured
 from afina.evaluate.scorer import Array, Scorer
 from afina.evaluate.statement import Statement
 from afina.recipe import Evaluate
-from afina.types import Answer, Example, Task
+from afina.types import Answer, Example, Input, Task
+
+Rate = Callable[[Sequence[Input], Sequence[Answer], Sequence[Answer]], Sequence[float]]
+"""Questions, what was answered and the right answers → what each answer is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class Material:
     settings: Evaluate
     seed: int
     further: Sequence[Further] = ()
+    rate: Rate | None = None
+    """What the run learned by, where that was a reward."""
 
     @property
     def matrices(self) -> dict[str, Any]:

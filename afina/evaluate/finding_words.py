@@ -82,6 +82,17 @@ FINDING_WORDS: Mapping[str, tuple[str, str]] = {
     "own_score": ("Score", "Medida"),
     "rest": ("The rest", "El resto"),
     "worse": ("Beyond chance", "Más que azar"),
+    # rewards
+    "rewards": ("Rewards", "Recompensas"),
+    "rewards_about": (
+        "What the answers of the test are worth to the reward that the model learned by, and how often "
+        "the tuned model's is worth more than another's to the same question (a tie counts as half).",
+        "Cuánto valen las respuestas de la prueba según la recompensa con la que aprendió el modelo, y "
+        "cuántas veces vale más la del modelo afinado que la de otro a la misma pregunta (un empate "
+        "cuenta la mitad).",
+    ),
+    "mean_reward": ("Mean reward", "Recompensa media"),
+    "win_rate": ("The tuned model wins", "Gana el modelo afinado"),
     # worst rows
     "worst": ("Worst rows", "Peores filas"),
     "worst_about": (
@@ -289,6 +300,42 @@ FINDING_SENTENCES: Mapping[str, tuple[str, str]] = {
         "tested.",
         "Otros {slices:count} grupos tienen menos de {least:count} filas, o dejan menos, y no se "
         "prueban.",
+    ),
+    "rewards_won": (
+        "The answers of {tuned} are worth more than those of {baseline}: mean reward "
+        "{reward:plain} against {before:plain}, the better one in {value:percent} of the rows"
+        " [{low:percent}, {high:percent}], ties as halves (sign test, p "
+        "{p_value:probability}).",
+        "Las respuestas de {tuned} valen más que las de {baseline}: recompensa media "
+        "{reward:plain} frente a {before:plain}, mejor en el {value:percent} de las filas "
+        "[{low:percent}, {high:percent}], los empates como mitades (prueba de los signos, p "
+        "{p_value:probability}).",
+    ),
+    "rewards_lost": (
+        "The answers of {tuned} are worth less than those of {baseline}: mean reward "
+        "{reward:plain} against {before:plain}, the better one in {value:percent} of the rows"
+        " [{low:percent}, {high:percent}], ties as halves (sign test, p "
+        "{p_value:probability}).",
+        "Las respuestas de {tuned} valen menos que las de {baseline}: recompensa media "
+        "{reward:plain} frente a {before:plain}, mejor en el {value:percent} de las filas "
+        "[{low:percent}, {high:percent}], los empates como mitades (prueba de los signos, p "
+        "{p_value:probability}).",
+    ),
+    "rewards_even": (
+        "It is not shown that the answers of {tuned} are worth more than those of {baseline},"
+        " or less: mean reward {reward:plain} against {before:plain}, the better one in "
+        "{value:percent} of the rows [{low:percent}, {high:percent}] (sign test, p "
+        "{p_value:probability}).",
+        "No se demuestra que las respuestas de {tuned} valgan más que las de {baseline}, ni "
+        "menos: recompensa media {reward:plain} frente a {before:plain}, mejor en el "
+        "{value:percent} de las filas [{low:percent}, {high:percent}] (prueba de los signos, "
+        "p {p_value:probability}).",
+    ),
+    "rewards_alone": (
+        "The mean reward of {tuned} is {reward:plain}; the model it began as was not measured"
+        " beside it.",
+        "La recompensa media de {tuned} es {reward:plain}; el modelo del que partió no se "
+        "midió a su lado.",
     ),
     "worst_loss": (
         "The {shown:count} wrong rows whose right label the model found least probable.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from afina.errors import RecipeError
-from afina.evaluate import bias, calibration, robustness, slices, style, support, worst
+from afina.evaluate import bias, calibration, rewards, robustness, slices, style, support, worst
 from afina.evaluate.asking import Further
 from afina.evaluate.finding import Finding, Material
 from afina.evaluate.scorer import Scorer
@@ -14,6 +14,7 @@ from afina.types import Example, Task
 
 FINDINGS: tuple[Callable[[Material], Finding | None], ...] = (
     calibration.find,
+    rewards.find,
     slices.find,
     worst.find,
     robustness.find,

@@ -83,6 +83,7 @@ def parts(sums: Array) -> tuple[Array, Array, Array]:
     )
 
 
+EXPECTED_COST = "expected_cost"
 Measure = Literal["precision", "recall", "f1"]
 
 
@@ -129,7 +130,7 @@ LABEL_SCORERS: tuple[Scorer, ...] = (
     _averaged("micro_precision", micro, "Share of the labels given that are right."),
     _averaged("micro_recall", micro, "Share of the right labels that were given."),
     Scorer(
-        "expected_cost",
+        EXPECTED_COST,
         "Mean cost of a row's errors, by the costs of misses and false alarms that the recipe states.",
         cost_counting,
         mean,

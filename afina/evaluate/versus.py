@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from afina.evaluate.intervals import resample
+from afina.evaluate.labels import EXPECTED_COST
 from afina.evaluate.paired import Comparison, compare
 from afina.evaluate.scorer import Context
 from afina.evaluate.scorers import SCORERS
@@ -42,6 +43,7 @@ def keep(
         "test": sha256,
         "ids": [example.id for example in test],
         "columns": list(context.labels or context.types),
+        "costs": [list(cost) for cost in context.costs],
         "scorers": places,
         "matrices": [
             {
@@ -80,13 +82,16 @@ def versus(
 ) -> dict[str, Comparison]:
     """The second run's tuned model minus the first's, in every score that both have, in pairs.
 
-    Both as ``keep`` gave them, not refused. The p-values are of one comparison each.
+    Both as ``keep`` gave them, not refused. What errors cost is compared where both counted with the
+    same costs. The p-values are of one comparison each.
     """
     order = {row: i for i, row in enumerate(second["ids"])}
     rows = [order[row] for row in first["ids"]]
     found: dict[str, Comparison] = {}
     for name in first["scorers"]:
         if name not in second["scorers"] or name not in SCORERS:
+            continue
+        if name == EXPECTED_COST and first.get("costs") != second.get("costs"):
             continue
         one, other = _matrix(first, name), _matrix(second, name)[rows]
         sums = resample([one, other], resamples, seed)

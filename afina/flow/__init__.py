@@ -7,6 +7,7 @@ any step works inside, nor who is watching.
 from afina.flow.erasure import Trace, trace
 from afina.flow.folds import cross_validate
 from afina.flow.judging import FORM, KEY, read_forms, write_form
+from afina.flow.labelling import ASKED, read_labelling, write_labelling
 from afina.flow.lineage import located, read_recipe, stages_of
 from afina.flow.main_job import gate_says_no, run_recipe
 from afina.flow.measuring import evaluate, try_expectations, write_html
@@ -20,6 +21,7 @@ from afina.flow.reviewing import read_review, write_review
 from afina.flow.training import outcome_of, resume, train
 
 __all__ = [
+    "ASKED",
     "FORM",
     "KEY",
     "as_asked",
@@ -39,6 +41,7 @@ __all__ = [
     "prepare",
     "promote",
     "read_forms",
+    "read_labelling",
     "read_recipe",
     "read_review",
     "recipe_of",
@@ -55,5 +58,6 @@ __all__ = [
     "write_findings",
     "write_form",
     "write_html",
+    "write_labelling",
     "write_review",
 ]

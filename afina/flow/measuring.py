@@ -25,6 +25,7 @@ from afina.flow.record import (
     rule_changes,
     tests_note,
 )
+from afina.flow.rewarding import rate_of
 from afina.flow.stages import measure_stages
 from afina.recipe import Recipe, of_task
 from afina.types import Example, Task
@@ -94,6 +95,7 @@ def _measure(run: Run, name: str, recipe: Recipe, dataset: Dataset, base: Base, 
         say=say,
         expectations=expectations,
         probed=probed(run, name, recipe, base, say),
+        rate=rate_of(recipe, run),
         changed=changed,
     )
 

@@ -11,18 +11,22 @@ import pytest
 from afina.evaluate import evaluate
 from afina.evaluate.versus import refusal, sentence, versus
 from afina.recipe import Evaluate
+from afina.tasks import Classify
+from afina.tasks.thresholds import Wanted
 from tests.evaluate.candidates import CLASSIFY, LABELS, labelled, labels_of, noisy
 
 GOLD = [LABELS[i % 3] for i in range(150)]
 RIGOUR: dict[str, Any] = {"confidence": 0.95, "resamples": 200, "seed": 7}
 
 
-def kept(right: float, seed: int, sha256: str = "a", gold: list[str] = GOLD) -> dict[str, Any]:
+def kept(
+    right: float, seed: int, sha256: str = "a", gold: list[str] = GOLD, task: Classify = CLASSIFY
+) -> dict[str, Any]:
     """What a run keeps of a model that is right that often; as it comes back from its file."""
     report = evaluate(
         [labels_of("tuned", noisy(gold, right, seed))],
         labelled(gold),
-        task=CLASSIFY,
+        task=task,
         tuned="tuned",
         goal=None,
         settings=Evaluate(resamples=100, samples=0),
@@ -66,6 +70,16 @@ def test_equal_runs_are_seldom_told_apart() -> None:
         found = versus(kept(0.7, 2 * seed), kept(0.7, 2 * seed + 1), **RIGOUR)["accuracy"]
         named += sentence(found, "accuracy", ("a", "b"), 0.95).code == "compare_better"
     assert named <= 6  # 2 expected; more than 6: once in 200 times
+
+
+def test_costs_are_compared_where_both_count_alike() -> None:
+    def costly(miss: float, seed: int) -> dict[str, Any]:
+        wanted = {"bill": Wanted(miss=miss, false_alarm=1.0)}
+        return kept(0.8, seed, task=CLASSIFY.model_copy(update={"wanted_of": wanted}))
+
+    assert "expected_cost" in versus(costly(5.0, 1), costly(5.0, 2), **RIGOUR)
+    found = versus(costly(5.0, 1), costly(2.0, 2), **RIGOUR)
+    assert "expected_cost" not in found and "accuracy" in found
 
 
 def test_other_tests_are_refused_with_the_reason() -> None:

@@ -15,7 +15,9 @@ import pytest
 import torch
 
 from afina.errors import Interrupted, ModelError, RecipeError
+from afina.flow.rewarding import rate_of
 from afina.models.load import Model
+from afina.models.predictor import TunedModel
 from afina.models.sources import Base
 from afina.objectives import Policy
 from afina.objectives.rewards import json_fields
@@ -23,7 +25,7 @@ from afina.recipe import parse_recipe
 from afina.train import loop
 from afina.train.loop import Step
 from afina.train.rollouts import Rollouts
-from afina.types import IGNORED, Batch, ChatExample, Encoded, Example, Message
+from afina.types import IGNORED, Answer, Batch, ChatExample, Encoded, Example, Input, Message
 from tests.objectives.pairs import Tried, nudge, pairs, whole
 from tests.tiny import Kind
 
@@ -192,6 +194,14 @@ def test_a_reward_model_judges(tiny: Callable[[Kind], Base], tmp_path: Path) -> 
     run = one.new_run(tmp_path)
     loop.run(*one.arguments(run))
     assert any("reward" in m for m in run.metrics())
+    rate = rate_of(one.plan.recipe, run)
+    assert rate is not None
+    question = Input((Message("user", "write 1"),))
+    said = [Answer("e"), Answer("a much longer one")]
+    worth = list(rate([question] * 2, said, [Answer("e")] * 2))
+    model = TunedModel.open(scored.model_folder)
+    turns = [(Message("user", "write 1"), Message("assistant", a.text)) for a in said]
+    assert worth == [a.number for a in model.predict([Input(t) for t in turns])]
     other = tried(base, {"reward": "model", "reward_model": run.id, "group": 3})
     with pytest.raises(ModelError, match="no reward model"):
         loop.run(*other.arguments(other.new_run(tmp_path)))
