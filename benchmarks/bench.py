@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,14 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 PACKAGES = ("afina", "torch", "transformers", "peft", "trl", "tokenizers")
 
 
+def _version(package: str) -> str | None:
+    """None where it is not installed: not every script needs every one."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
 def machine(threads: int) -> dict[str, Any]:
     """Versions, processor flags that matter to arithmetic, and the measured matrix product."""
     torch.set_num_threads(threads)
@@ -40,7 +48,7 @@ def machine(threads: int) -> dict[str, Any]:
         flags = " ".join(f for f in wanted if lines and f" {f} " in lines[0] + " ")
     return {
         "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
         "cpu_flags": flags,
         "threads": threads,
     }

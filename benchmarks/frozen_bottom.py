@@ -1,6 +1,6 @@
 """The top quarter of the layers trained over a kept frozen bottom, against training every layer.
 
-    python benchmarks/frozen_bottom.py [--rounds 2] [--steps 3]
+    python benchmarks/frozen_bottom.py [--rounds 2] [--steps 2]
 
 Work: a BERT-base-shaped encoder (random weights, 77 labels) and SmolLM2-135M (rows of school
 mathematics, loss on the answers), bfloat16, batch 16. Arms in turns in one process: full fine-tuning,
@@ -177,7 +177,7 @@ def measure(base: Base, task: Task, quarter: int, rounds: int, steps: int, folde
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     facts = bench.machine(arguments.threads)

@@ -1,6 +1,6 @@
 """LoRA fine-tuning on the CPU: Afina against TRL's SFTTrainer, stock and tuned.
 
-    python benchmarks/lora_against_trl.py [--rounds 2] [--steps 3] [--base google/gemma-3-270m]
+    python benchmarks/lora_against_trl.py [--rounds 2] [--steps 2] [--base google/gemma-3-270m]
 
 Work: LoRA of rank 16 on every linear layer, 64 chat rows of about 100 tokens, batch 8, loss on the
 answers. Arms in turns in one process: Afina (bfloat16), Afina (float32), TRL as it comes on a CPU
@@ -232,8 +232,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--base", default="HuggingFaceTB/SmolLM2-135M-Instruct")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=3)
-    parser.add_argument("--warm-up", type=int, default=2, help="steps that are not counted")
+    parser.add_argument("--steps", type=int, default=2)
+    parser.add_argument("--warm-up", type=int, default=1, help="steps that are not counted")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     facts, skipped = bench.machine(arguments.threads), arguments.warm_up

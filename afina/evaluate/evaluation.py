@@ -57,13 +57,11 @@ def evaluate(
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
-    ``task`` is resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
-    sealed rows that are too long to be in ``test``. ``changed``: how the rule differs from the one that
-    was written down before training. ``probed``: the base and the tuned model, and what both are asked.
-    ``thresholds``: how those of the tuned model were chosen. ``rate``: the reward that it learned by. A
-    baseline's AfinaError is carried in the
-    report as a failure, the tuned model's is raised. Raises DataError for an empty test, ModelError for
-    a wrong number of answers, RecipeError for a scorer that does not fit.
+    ``task``: resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
+    sealed rows too long for ``test``. ``changed``: how the rule differs from the one stated. ``probed``:
+    base and tuned model, and what both are asked. ``thresholds``: how they were chosen. ``rate``: what was
+    learned by. A baseline's AfinaError stands in the report, the tuned model's is raised; DataError for an
+    empty test, ModelError for a wrong number of answers, RecipeError for a scorer that does not fit.
     """
     _check(candidates, test, tuned)
     scorers, golds = _checked(test, task, choose(task, settings.scorers, goal))

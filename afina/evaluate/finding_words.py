@@ -301,35 +301,13 @@ FINDING_SENTENCES: Mapping[str, tuple[str, str]] = {
         "Otros {slices:count} grupos tienen menos de {least:count} filas, o dejan menos, y no se "
         "prueban.",
     ),
-    "rewards_won": (
-        "The answers of {tuned} are worth more than those of {baseline}: mean reward "
-        "{reward:plain} against {before:plain}, the better one in {value:percent} of the rows"
-        " [{low:percent}, {high:percent}], ties as halves (sign test, p "
-        "{p_value:probability}).",
-        "Las respuestas de {tuned} valen más que las de {baseline}: recompensa media "
-        "{reward:plain} frente a {before:plain}, mejor en el {value:percent} de las filas "
-        "[{low:percent}, {high:percent}], los empates como mitades (prueba de los signos, p "
-        "{p_value:probability}).",
-    ),
-    "rewards_lost": (
-        "The answers of {tuned} are worth less than those of {baseline}: mean reward "
-        "{reward:plain} against {before:plain}, the better one in {value:percent} of the rows"
-        " [{low:percent}, {high:percent}], ties as halves (sign test, p "
-        "{p_value:probability}).",
-        "Las respuestas de {tuned} valen menos que las de {baseline}: recompensa media "
-        "{reward:plain} frente a {before:plain}, mejor en el {value:percent} de las filas "
-        "[{low:percent}, {high:percent}], los empates como mitades (prueba de los signos, p "
-        "{p_value:probability}).",
-    ),
-    "rewards_even": (
-        "It is not shown that the answers of {tuned} are worth more than those of {baseline},"
-        " or less: mean reward {reward:plain} against {before:plain}, the better one in "
-        "{value:percent} of the rows [{low:percent}, {high:percent}] (sign test, p "
-        "{p_value:probability}).",
-        "No se demuestra que las respuestas de {tuned} valgan más que las de {baseline}, ni "
-        "menos: recompensa media {reward:plain} frente a {before:plain}, mejor en el "
-        "{value:percent} de las filas [{low:percent}, {high:percent}] (prueba de los signos, "
-        "p {p_value:probability}).",
+    "rewards_told": (
+        "Mean reward: {tuned} {reward:plain}, {baseline} {before:plain}. The answer of {tuned} "
+        "is worth more in {value:percent} of the rows [{low:percent}, {high:percent}], ties as "
+        "halves (sign test, p {p_value:probability}).",
+        "Recompensa media: {tuned} {reward:plain}, {baseline} {before:plain}. La respuesta de "
+        "{tuned} vale más en el {value:percent} de las filas [{low:percent}, {high:percent}], "
+        "los empates como mitades (prueba de los signos, p {p_value:probability}).",
     ),
     "rewards_alone": (
         "The mean reward of {tuned} is {reward:plain}; the model it began as was not measured"

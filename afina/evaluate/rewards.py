@@ -44,7 +44,7 @@ def find(material: Material) -> Finding | None:
         Column("win_rate", "score"),
         Column("p_value", "probability"),
     )
-    return Finding("rewards", (_said(rows, other, confidence),), columns, tuple(rows))
+    return Finding("rewards", (_said(rows, other),), columns, tuple(rows))
 
 
 def _won(own: Array, other: Array, confidence: float) -> dict[str, Any]:
@@ -55,14 +55,12 @@ def _won(own: Array, other: Array, confidence: float) -> dict[str, Any]:
     return {"win_rate": cell(points, halves, confidence), "p_value": mcnemar(wins, losses)}
 
 
-def _said(rows: Sequence[Any], other: Any, confidence: float) -> Statement:
+def _said(rows: Sequence[Any], other: Any) -> Statement:
     tuned = next(row for row in rows if "win_rate" not in row)
     told = {"tuned": tuned["candidate"], "reward": tuned["mean_reward"]["value"]}
     if other is None:
         return Statement("rewards_alone", told)
-    rate, p_value = other["win_rate"], other["p_value"]
-    shown = p_value <= 1 - confidence
-    code = "rewards_even" if not shown else "rewards_won" if rate["value"] > 0.5 else "rewards_lost"
     values = {"baseline": other["candidate"], "before": other["mean_reward"]["value"]}
-    rate = {"value": rate["value"], "low": rate["low"], "high": rate["high"]}
-    return Statement(code, {**told, **values, **rate, "p_value": p_value})
+    return Statement(
+        "rewards_told", told | values | other["win_rate"] | {"p_value": other["p_value"]}
+    )

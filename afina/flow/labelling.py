@@ -62,6 +62,7 @@ def write_labelling(
     from afina.data.sheets import as_csv, as_lines
     from afina.store import durable
 
+    _asked_for(recipe.task, recipe.data.columns)  # refused before anything is read
     dataset = _rows_of(recipe, say)
     task = recipe.task if dataset is None else dataset.task
     kind, columns = _asked_for(task, recipe.data.columns)

@@ -125,7 +125,7 @@ def answer_losses_behind_head(model: Model, rows: Sequence[Encoded]) -> list[tup
             targets[place, : len(wanted)] = wanted
         counts = (targets != IGNORED).sum(1).tolist()
         values = continued(model, prefix, ids, targets).double().cpu()
-        for i, own in zip(part, values.split(counts), strict=True):
+        for i, own in zip(part, torch.split(values, counts), strict=True):
             result[i] = (-float(own.sum()), len(own))
     return result
 

@@ -45,16 +45,15 @@ def test_wins_count_ties_as_halves_and_are_tested() -> None:
     assert rows["base"]["p_value"] == pytest.approx(2 * 0.5**16)
     assert rows["nearest"]["win_rate"]["value"] == pytest.approx(0.4)
     (said,) = one.statements
-    assert said.code == "rewards_won"
-    assert "3.4 against 1.8" in said.say("en") and "90.0" in said.say("en")
-    assert "recompensa media 3,4 frente a 1,8" in said.say("es")
+    assert said.code == "rewards_told"
+    assert "tuned 3.400, base 1.800" in said.say("en") and "90.0" in said.say("en")
+    assert "tuned 3,400, base 1,800" in said.say("es")
 
 
 @pytest.mark.parametrize(
     ("own", "base", "code"),
     [
-        (["a"] * 20, ["aa"] * 20, "rewards_lost"),
-        (["aa", "a"] * 10, ["a", "aa"] * 10, "rewards_even"),
+        (["a"] * 20, ["aa"] * 20, "rewards_told"),
         (["a"] * 20, None, "rewards_alone"),
     ],
 )
