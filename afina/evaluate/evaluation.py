@@ -59,10 +59,10 @@ def evaluate(
 
     ``task``: resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
     sealed rows too long for ``test``. ``changed``: how the rule differs from the one stated.
-    ``probed``: base and tuned model, and what both are asked. ``thresholds``: how they were chosen.
-    ``rate``: what was learned by. A baseline's AfinaError stands in the report, the tuned model's is
-    raised; DataError for an empty test, ModelError for a wrong number of answers, RecipeError for a
-    scorer that does not fit.
+    ``probed``: both models and what they are asked. ``thresholds``: how they were chosen. ``rate``:
+    what was learned by. A baseline's AfinaError stands in the report, the tuned model's is raised;
+    DataError for an empty test, ModelError for a wrong number of answers, RecipeError for a scorer that
+    does not fit.
     """
     _check(candidates, test, tuned)
     scorers, golds = _checked(test, task, choose(task, settings.scorers, goal))
