@@ -57,12 +57,11 @@ def evaluate(
 ) -> Report:
     """Measure all candidates on the test and judge the one named ``tuned`` against the others.
 
-    ``task``: resolved. ``expectations``: lines that the tuned model must meet to ship. ``left_out``:
-    sealed rows too long for ``test``. ``changed``: how the rule differs from the one stated.
-    ``probed``: both models and what they are asked. ``thresholds``: how they were chosen. ``rate``:
-    what was learned by. A baseline's AfinaError stands in the report, the tuned model's is raised;
-    DataError for an empty test, ModelError for a wrong number of answers, RecipeError for a scorer that
-    does not fit.
+    ``task``: resolved. ``expectations``: what the tuned model must meet to ship. ``left_out``: sealed
+    rows too long for ``test``. ``changed``: how the rule differs from the one stated. ``probed``: both
+    models and what they are asked. ``thresholds``: how they were chosen. ``rate``: the reward learned
+    by. A baseline's AfinaError stands in the report, the tuned model's is raised. DataError: an empty
+    test; ModelError: a wrong number of answers; RecipeError: a scorer that does not fit.
     """
     _check(candidates, test, tuned)
     scorers, golds = _checked(test, task, choose(task, settings.scorers, goal))
