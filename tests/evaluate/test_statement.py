@@ -48,6 +48,7 @@ VALUES = {
     "wrong": 2,
     "shown": 8,
     "errors": 9,
+    "reward": 0.7,
     "before": 0.5,
     "after": 0.6,
     "was": 0.4,
