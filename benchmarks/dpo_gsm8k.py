@@ -22,6 +22,7 @@ import bench
 from afina.flow import run_recipe
 from afina.recipe import parse_recipe
 
+
 def knobs(arguments: argparse.Namespace) -> dict[str, Any]:
     """What is asked of the loss; the rest is usual for its kind."""
     given = {n: getattr(arguments, n) for n in ("beta", "by_token", "supervised")}
